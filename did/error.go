@@ -1,0 +1,48 @@
+package did
+
+// Code says why a DID could not be resolved or a key not be used.
+type Code string
+
+// Codes. Those that DID Resolution section 8 names have its spelling.
+const (
+	InvalidDID                 Code = "invalidDid"
+	InvalidDIDURL              Code = "invalidDidUrl"
+	InvalidOptions             Code = "invalidOptions"
+	InvalidDIDDocument         Code = "invalidDidDocument"
+	NotFound                   Code = "notFound"
+	RepresentationNotSupported Code = "representationNotSupported"
+	MethodNotSupported         Code = "methodNotSupported"
+	InternalError              Code = "internalError"
+
+	UnknownNetwork Code = "unknownNetwork" // the method is known, the network is not configured
+
+	// Faults of the way to the registry: nothing is known about the DID. Code.Inconclusive tells these from the others.
+	Unavailable      Code = "unavailable"      // no answer
+	GarbledAnswer    Code = "garbledAnswer"    // an answer that is not what was asked for
+	IncompleteAnswer Code = "incompleteAnswer" // an answer with a part missing: a log, a header, a call of the batch
+	StaleAnswer      Code = "staleAnswer"      // a head older than the policy allows
+	WrongChain       Code = "wrongChain"       // another chain id or registry code than configured
+
+	KeyNotFound     Code = "keyNotFound"
+	KeyAmbiguous    Code = "keyAmbiguous"
+	KeyWrongPurpose Code = "keyWrongPurpose"
+	KeyNotYetValid  Code = "keyNotYetValid"
+	KeyLapsed       Code = "keyLapsed"  // its validity ended; it was never revoked
+	KeyRevoked      Code = "keyRevoked" // it was explicitly revoked
+	Deactivated     Code = "deactivated"
+)
+
+// Error is the error of every function here and of every Resolver.
+type Error struct {
+	Code Code
+	Err  error // detail for people; may be nil
+}
+
+func (e *Error) Error() string {
+	if e.Err == nil {
+		return "did: " + string(e.Code)
+	}
+	return "did: " + string(e.Code) + ": " + e.Err.Error()
+}
+
+func (e *Error) Unwrap() error { return e.Err }
