@@ -1,0 +1,440 @@
+// Package strictjson reads JSON from strangers in one bounded pass.
+//
+// It is stricter than encoding/json where leniency is an attack: duplicate member names, invalid UTF-8, lone surrogates, bytes
+// after the value are refused, never silently resolved. Values keep the bytes that came
+// in (Value.Raw), so that what is hashed or handed on is what was received, never a re-encoding.
+//
+// A parsed value is a flat list of nodes over the input; nothing is copied and no map is built. The input must not be changed
+// while a Value is in use. Values are read-only and safe for concurrent use.
+package strictjson
+
+import (
+	"bytes"
+	"unicode/utf8"
+)
+
+// Defaults of Limits.
+const (
+	DefaultBytes = 1 << 20
+	DefaultDepth = 32
+)
+
+// Limits bounds what Parse reads. A zero field means the default.
+type Limits struct{ Bytes, Depth int }
+
+// Reason says why a text was refused.
+type Reason string
+
+// Reasons.
+const (
+	TooLarge  Reason = "json_too_large"
+	TooDeep   Reason = "json_too_deep"
+	Malformed Reason = "json_malformed"
+	Duplicate Reason = "json_duplicate_member"
+	Encoding  Reason = "json_encoding" // invalid UTF-8 or a lone surrogate
+)
+
+// Error is the error of Parse. It never quotes the input.
+type Error struct {
+	Reason Reason
+	Offset int
+}
+
+func (e *Error) Error() string { return "strictjson: " + string(e.Reason) }
+
+// Kind is the JSON type of a Value.
+type Kind uint8
+
+// Kinds. Absent is the kind of the zero Value.
+const (
+	Absent Kind = iota
+	Null
+	Bool
+	Number
+	String
+	Array
+	Object
+)
+
+// node is one JSON value, or the name of a member, which stands directly before its value.
+type node struct {
+	start, end uint32 // bytes of the input
+	next       uint32 // index behind the last node of this value
+	count      uint32 // elements or members
+	kind       Kind
+	escaped    bool // a string with at least one backslash
+}
+
+type doc struct {
+	src   []byte
+	nodes []node
+}
+
+// Parse reads exactly one JSON value (RFC 8259) with optional white space around it.
+func Parse(data []byte, l Limits) (Value, error) {
+	if l.Bytes <= 0 {
+		l.Bytes = DefaultBytes
+	}
+	if l.Depth <= 0 {
+		l.Depth = DefaultDepth
+	}
+	if len(data) > l.Bytes || uint64(len(data)) > 1<<31 {
+		return Value{}, &Error{TooLarge, l.Bytes}
+	}
+	d := &doc{src: data, nodes: make([]node, 0, len(data)/24+8)}
+	p := parser{d: d, depth: l.Depth}
+	p.space()
+	if !p.value() {
+		return Value{}, &Error{p.fault, p.pos}
+	}
+	p.space()
+	if p.pos != len(data) {
+		return Value{}, &Error{Malformed, p.pos}
+	}
+	return Value{d, 0}, nil
+}
+
+type parser struct {
+	d     *doc
+	pos   int
+	depth int
+	fault Reason
+}
+
+func (p *parser) fail(r Reason) bool {
+	p.fault = r
+	return false
+}
+
+func (p *parser) space() {
+	src := p.d.src
+	for p.pos < len(src) {
+		switch src[p.pos] {
+		case ' ', '\t', '\n', '\r':
+			p.pos++
+		default:
+			return
+		}
+	}
+}
+
+func (p *parser) add(k Kind) int {
+	p.d.nodes = append(p.d.nodes, node{start: uint32(p.pos), kind: k})
+	return len(p.d.nodes) - 1
+}
+
+func (p *parser) close(i int, count uint32) bool {
+	n := &p.d.nodes[i]
+	n.end, n.next, n.count = uint32(p.pos), uint32(len(p.d.nodes)), count
+	return true
+}
+
+func (p *parser) value() bool {
+	src := p.d.src
+	if p.pos >= len(src) {
+		return p.fail(Malformed)
+	}
+	switch c := src[p.pos]; c {
+	case '{':
+		return p.object()
+	case '[':
+		return p.array()
+	case '"':
+		return p.str()
+	case 't':
+		return p.literal("true", Bool)
+	case 'f':
+		return p.literal("false", Bool)
+	case 'n':
+		return p.literal("null", Null)
+	default:
+		return p.number()
+	}
+}
+
+func (p *parser) literal(word string, k Kind) bool {
+	if len(p.d.src)-p.pos < len(word) || string(p.d.src[p.pos:p.pos+len(word)]) != word {
+		return p.fail(Malformed)
+	}
+	i := p.add(k)
+	p.pos += len(word)
+	return p.close(i, 0)
+}
+
+func (p *parser) number() bool {
+	i := p.add(Number)
+	if p.peek() == '-' {
+		p.pos++
+	}
+	if p.peek() == '0' {
+		p.pos++
+	} else if !p.digits() {
+		return p.fail(Malformed)
+	}
+	if p.peek() == '.' {
+		p.pos++
+		if !p.digits() {
+			return p.fail(Malformed)
+		}
+	}
+	if c := p.peek(); c == 'e' || c == 'E' {
+		p.pos++
+		if c := p.peek(); c == '+' || c == '-' {
+			p.pos++
+		}
+		if !p.digits() {
+			return p.fail(Malformed)
+		}
+	}
+	return p.close(i, 0)
+}
+
+// peek returns the next byte, or zero at the end: no JSON token begins with a zero byte.
+func (p *parser) peek() byte {
+	if p.pos < len(p.d.src) {
+		return p.d.src[p.pos]
+	}
+	return 0
+}
+
+func (p *parser) digits() bool {
+	from := p.pos
+	for c := p.peek(); '0' <= c && c <= '9'; c = p.peek() {
+		p.pos++
+	}
+	return p.pos > from
+}
+
+func (p *parser) str() bool {
+	src := p.d.src
+	i := p.add(String)
+	p.pos++
+	for p.pos < len(src) {
+		switch c := src[p.pos]; {
+		case c == '"':
+			p.pos++
+			return p.close(i, 0)
+		case c == '\\':
+			p.d.nodes[i].escaped = true
+			if _, ok := p.escape(); !ok {
+				return false
+			}
+		case c < 0x20:
+			return p.fail(Malformed)
+		case c < utf8.RuneSelf:
+			p.pos++
+		default:
+			r, n := utf8.DecodeRune(src[p.pos:])
+			if r == utf8.RuneError && n == 1 {
+				return p.fail(Encoding)
+			}
+			p.pos += n
+		}
+	}
+	return p.fail(Malformed)
+}
+
+// escape reads one escape sequence, or two that are a surrogate pair.
+func (p *parser) escape() (rune, bool) {
+	r, n, reason := unescape(p.d.src[p.pos:])
+	if reason != "" {
+		return 0, p.fail(reason)
+	}
+	p.pos += n
+	return r, true
+}
+
+// unescape decodes the escape at the beginning of b and returns its length.
+func unescape(b []byte) (rune, int, Reason) {
+	if len(b) < 2 {
+		return 0, 0, Malformed
+	}
+	switch b[1] {
+	case '"', '\\', '/':
+		return rune(b[1]), 2, ""
+	case 'b':
+		return '\b', 2, ""
+	case 'f':
+		return '\f', 2, ""
+	case 'n':
+		return '\n', 2, ""
+	case 'r':
+		return '\r', 2, ""
+	case 't':
+		return '\t', 2, ""
+	case 'u':
+	default:
+		return 0, 0, Malformed
+	}
+	hi, ok := hex4(b[2:])
+	if !ok {
+		return 0, 0, Malformed
+	}
+	if hi < 0xd800 || hi > 0xdfff {
+		return hi, 6, ""
+	}
+	// A surrogate must be the first half of a pair; anything else names no character, and readers disagree on it.
+	if hi > 0xdbff || len(b) < 12 || b[6] != '\\' || b[7] != 'u' {
+		return 0, 0, Encoding
+	}
+	lo, ok := hex4(b[8:])
+	if !ok {
+		return 0, 0, Malformed
+	}
+	if lo < 0xdc00 || lo > 0xdfff {
+		return 0, 0, Encoding
+	}
+	return 0x10000 + (hi-0xd800)<<10 + (lo - 0xdc00), 12, ""
+}
+
+func hex4(b []byte) (rune, bool) {
+	if len(b) < 4 {
+		return 0, false
+	}
+	var r rune
+	for _, c := range b[:4] {
+		switch {
+		case '0' <= c && c <= '9':
+			c -= '0'
+		case 'a' <= c && c <= 'f':
+			c -= 'a' - 10
+		case 'A' <= c && c <= 'F':
+			c -= 'A' - 10
+		default:
+			return 0, false
+		}
+		r = r<<4 | rune(c)
+	}
+	return r, true
+}
+
+func (p *parser) array() bool {
+	i, ok := p.open(Array)
+	if !ok {
+		return false
+	}
+	p.space()
+	var count uint32
+	if p.peek() == ']' {
+		return p.shut(i, count)
+	}
+	for {
+		p.space()
+		if !p.value() {
+			return false
+		}
+		count++
+		p.space()
+		switch p.peek() {
+		case ',':
+			p.pos++
+		case ']':
+			return p.shut(i, count)
+		default:
+			return p.fail(Malformed)
+		}
+	}
+}
+
+func (p *parser) object() bool {
+	i, ok := p.open(Object)
+	if !ok {
+		return false
+	}
+	p.space()
+	var names nameSet
+	var count uint32
+	if p.peek() == '}' {
+		return p.shut(i, count)
+	}
+	for {
+		p.space()
+		if p.peek() != '"' {
+			return p.fail(Malformed)
+		}
+		name := len(p.d.nodes)
+		if !p.str() {
+			return false
+		}
+		if !names.add(p.d, name) {
+			return p.fail(Duplicate)
+		}
+		p.space()
+		if p.peek() != ':' {
+			return p.fail(Malformed)
+		}
+		p.pos++
+		p.space()
+		if !p.value() {
+			return false
+		}
+		count++
+		p.space()
+		switch p.peek() {
+		case ',':
+			p.pos++
+		case '}':
+			return p.shut(i, count)
+		default:
+			return p.fail(Malformed)
+		}
+	}
+}
+
+func (p *parser) open(k Kind) (int, bool) {
+	if p.depth == 0 {
+		return 0, p.fail(TooDeep)
+	}
+	p.depth--
+	i := p.add(k)
+	p.pos++
+	return i, true
+}
+
+func (p *parser) shut(i int, count uint32) bool {
+	p.depth++
+	p.pos++
+	return p.close(i, count)
+}
+
+// nameSet finds duplicate member names: by comparing while an object is small, by a map once it is not, so that a stranger's
+// object of many members costs no quadratic time.
+type nameSet struct {
+	small [12]int32
+	n     int
+	large map[string]struct{}
+}
+
+func (s *nameSet) add(d *doc, name int) bool {
+	if s.large == nil {
+		v := Value{d, uint32(name)}
+		for _, i := range s.small[:s.n] {
+			if v.sameString(Value{d, uint32(i)}) {
+				return false
+			}
+		}
+		if s.n < len(s.small) {
+			s.small[s.n] = int32(name)
+			s.n++
+			return true
+		}
+		s.large = make(map[string]struct{}, 4*len(s.small))
+		for _, i := range s.small[:s.n] {
+			s.large[Value{d, uint32(i)}.decoded()] = struct{}{}
+		}
+	}
+	text := Value{d, uint32(name)}.decoded()
+	if _, dup := s.large[text]; dup {
+		return false
+	}
+	s.large[text] = struct{}{}
+	return true
+}
+
+func (v Value) sameString(w Value) bool {
+	a, b := v.node(), w.node()
+	if !a.escaped && !b.escaped {
+		return bytes.Equal(v.inner(), w.inner())
+	}
+	return v.decoded() == w.decoded()
+}
