@@ -46,3 +46,31 @@ func (e *Error) Error() string {
 }
 
 func (e *Error) Unwrap() error { return e.Err }
+
+// Is reports whether target is the Code of e, so that errors.Is(err, did.KeyRevoked) works.
+func (e *Error) Is(target error) bool {
+	c, ok := target.(Code)
+	return ok && c == e.Code
+}
+
+// Error makes a Code an error for errors.Is.
+func (c Code) Error() string { return string(c) }
+
+// Inconclusive reports whether nothing is known about the DID: the way to the registry failed, and a later try may answer.
+func (c Code) Inconclusive() bool {
+	switch c {
+	case Unavailable, GarbledAnswer, IncompleteAnswer, StaleAnswer, WrongChain, InternalError:
+		return true
+	}
+	return false
+}
+
+// Resolution returns the error name of DID Resolution section 10 for c. Names of ours that the specification does not have become
+// internalError.
+func (c Code) Resolution() string {
+	switch c {
+	case UnknownNetwork, Unavailable, GarbledAnswer, IncompleteAnswer, StaleAnswer, WrongChain:
+		return string(InternalError)
+	}
+	return string(c)
+}

@@ -1,7 +1,25 @@
 // Package pubkey holds public keys that know their algorithms.
+//
+// A Key can only be made through a screen: the point is on its curve and not in a small subgroup, its encoding is the canonical one,
+// there is no private part. From then on the algorithm is a property of the key, never of a header: Verify refuses an algorithm
+// that is not the key's. Signatures have the JOSE form (RFC 7518 section 3.4: r and s of fixed length, one after the other).
+//
+// Keys are values, immutable and safe for concurrent use. Parse a key once and keep it.
 package pubkey
 
-import "context"
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdh"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/sha256"
+	"encoding/base64"
+
+	"github.com/decred/dcrd/dcrec/secp256k1/v4"
+	"golang.org/x/crypto/sha3"
+)
 
 // Algorithm is a JOSE signature algorithm name.
 type Algorithm string
@@ -11,17 +29,266 @@ const (
 	ES256  Algorithm = "ES256"
 	ES384  Algorithm = "ES384"
 	ES256K Algorithm = "ES256K" // RFC 8812
-	EdDSA  Algorithm = "EdDSA"
+	EdDSA  Algorithm = "EdDSA"  // Ed25519 only
 )
 
 // Key is a screened public key, or an Ethereum address that stands for one. The zero value verifies nothing.
 type Key struct{ k *key }
 
-type key struct{}
+type key struct {
+	curve   *curve
+	raw     []byte // 33 or 49 bytes compressed, 32 bytes of Ed25519 or X25519, 20 bytes of an address
+	xy      []byte // x and y of the Weierstrass curves
+	nist    *ecdsa.PublicKey
+	koblitz *secp256k1.PublicKey
+	noSign  bool // the owner declared the key for something else than signatures
+}
 
-// Signer signs with a private key that may live elsewhere.
-type Signer interface {
-	Public() Key
-	// Sign returns the JOSE form of the signature (r||s for ECDSA) over input, which it hashes as a demands.
-	Sign(ctx context.Context, a Algorithm, input []byte) ([]byte, error)
+// curve holds the constants of a kind of key.
+type curve struct {
+	name   string // the JWK "crv"; empty for an address
+	size   int    // length of a coordinate in bytes
+	alg    Algorithm
+	codec  [2]byte        // multicodec as a minimal varint; zero for an address
+	params elliptic.Curve // P-256 and P-384 only
+}
+
+// Multicodecs: the table of github.com/multiformats/multicodec, the values of CID 1.0 section 2.2.2.
+var (
+	p256    = &curve{name: "P-256", size: 32, alg: ES256, codec: [2]byte{0x80, 0x24}, params: elliptic.P256()} // 0x1200
+	p384    = &curve{name: "P-384", size: 48, alg: ES384, codec: [2]byte{0x81, 0x24}, params: elliptic.P384()} // 0x1201
+	koblitz = &curve{name: "secp256k1", size: 32, alg: ES256K, codec: [2]byte{0xe7, 0x01}}                     // 0xe7
+	edwards = &curve{name: "Ed25519", size: 32, alg: EdDSA, codec: [2]byte{0xed, 0x01}}                        // 0xed
+	x25519  = &curve{name: "X25519", size: 32, codec: [2]byte{0xec, 0x01}}                                     // 0xec
+	address = &curve{size: 20, alg: ES256K}
+
+	curves = []*curve{p256, p384, koblitz, edwards, x25519}
+)
+
+// New screens a public key: *ecdsa.PublicKey on P-256, P-384 or secp256k1, ed25519.PublicKey, *secp256k1.PublicKey of decred, or
+// *ecdh.PublicKey on X25519. RSA is refused. The key is copied.
+func New(pub crypto.PublicKey) (Key, error) {
+	switch pub := pub.(type) {
+	case *ecdsa.PublicKey:
+		return fromECDSA(pub)
+	case ed25519.PublicKey:
+		return fromEdwards(pub)
+	case *secp256k1.PublicKey:
+		if pub == nil {
+			return Key{}, fail(Malformed)
+		}
+		if !pub.IsOnCurve() {
+			return Key{}, fail(OffCurve)
+		}
+		return fromKoblitz(pub.SerializeUncompressed())
+	case *ecdh.PublicKey:
+		if pub == nil || pub.Curve() != ecdh.X25519() {
+			return Key{}, fail(Unsupported)
+		}
+		return fromX25519(pub.Bytes())
+	}
+	return Key{}, fail(Unsupported)
+}
+
+func fromECDSA(pub *ecdsa.PublicKey) (Key, error) {
+	if pub == nil || pub.Curve == nil || pub.X == nil || pub.Y == nil {
+		return Key{}, fail(Malformed)
+	}
+	switch pub.Curve {
+	case elliptic.P256(), elliptic.P384():
+		point, err := pub.Bytes()
+		if err != nil {
+			return Key{}, fail(OffCurve)
+		}
+		if pub.Curve == elliptic.P256() {
+			return fromNIST(p256, point)
+		}
+		return fromNIST(p384, point)
+	}
+	// Several packages have a secp256k1 of their own; they agree on its constants.
+	c, k := pub.Curve.Params(), secp256k1.S256().Params()
+	if c == nil || c.P == nil || c.N == nil || c.B == nil || c.Gx == nil || c.Gy == nil ||
+		c.P.Cmp(k.P) != 0 || c.N.Cmp(k.N) != 0 || c.B.Cmp(k.B) != 0 || c.Gx.Cmp(k.Gx) != 0 || c.Gy.Cmp(k.Gy) != 0 {
+		return Key{}, fail(Unsupported)
+	}
+	if pub.X.Sign() < 0 || pub.Y.Sign() < 0 || pub.X.Cmp(k.P) >= 0 || pub.Y.Cmp(k.P) >= 0 {
+		return Key{}, fail(OffCurve)
+	}
+	point := make([]byte, 65)
+	point[0] = 4
+	pub.X.FillBytes(point[1:33])
+	pub.Y.FillBytes(point[33:])
+	return fromKoblitz(point)
+}
+
+// fromNIST takes an uncompressed point.
+func fromNIST(c *curve, point []byte) (Key, error) {
+	pub, err := ecdsa.ParseUncompressedPublicKey(c.params, point)
+	if err != nil {
+		return Key{}, fail(OffCurve)
+	}
+	xy := bytes.Clone(point[1:])
+	return Key{&key{curve: c, raw: compress(xy), xy: xy, nist: pub}}, nil
+}
+
+// fromKoblitz takes an uncompressed point.
+func fromKoblitz(point []byte) (Key, error) {
+	if len(point) != 65 || point[0] != 4 { // decred reads hybrid points too
+		return Key{}, fail(Malformed)
+	}
+	pub, err := secp256k1.ParsePubKey(point)
+	if err != nil {
+		return Key{}, fail(OffCurve)
+	}
+	xy := bytes.Clone(point[1:])
+	return Key{&key{curve: koblitz, raw: compress(xy), xy: xy, koblitz: pub}}, nil
+}
+
+// compress writes SEC 1 section 2.3.3's compressed form.
+func compress(xy []byte) []byte {
+	n := len(xy) / 2
+	raw := make([]byte, 1+n)
+	raw[0] = 2 | xy[len(xy)-1]&1
+	copy(raw[1:], xy[:n])
+	return raw
+}
+
+func fromEdwards(pub []byte) (Key, error) {
+	if len(pub) != ed25519.PublicKeySize {
+		return Key{}, fail(Malformed)
+	}
+	if err := screenEdwards(pub); err != nil {
+		return Key{}, err
+	}
+	return Key{&key{curve: edwards, raw: bytes.Clone(pub)}}, nil
+}
+
+func fromX25519(pub []byte) (Key, error) {
+	if len(pub) != 32 {
+		return Key{}, fail(Malformed)
+	}
+	if err := screenX25519(pub); err != nil {
+		return Key{}, err
+	}
+	return Key{&key{curve: x25519, raw: bytes.Clone(pub)}}, nil
+}
+
+// FromAddress makes a key of an Ethereum address. It verifies ES256K by recovering the signer's key from the signature: see Verify.
+func FromAddress(a [20]byte) Key {
+	return Key{&key{curve: address, raw: a[:]}}
+}
+
+// IsZero reports whether k is the zero Key.
+func (k Key) IsZero() bool { return k.k == nil }
+
+// Equal reports whether both are the same public key (or the same address). Zero keys are equal to nothing.
+func (k Key) Equal(other Key) bool {
+	return k.k != nil && other.k != nil && k.k.curve == other.k.curve && bytes.Equal(k.k.raw, other.k.raw)
+}
+
+// Curve returns the JWK curve name: P-256, P-384, secp256k1, Ed25519 or X25519. It is empty for an address and for the zero key.
+func (k Key) Curve() string {
+	if k.k == nil {
+		return ""
+	}
+	return k.k.curve.name
+}
+
+// Algorithms returns the signature algorithms that the key can verify; none for X25519 and for a key that its JWK declares for
+// another use.
+func (k Key) Algorithms() []Algorithm {
+	if k.k == nil || k.k.noSign || k.k.curve.alg == "" {
+		return nil
+	}
+	return []Algorithm{k.k.curve.alg}
+}
+
+// Bytes returns a copy of the key's shortest form: the compressed point (33 or 49 bytes), the 32 bytes of Ed25519 and X25519, or the
+// 20 bytes of an address.
+func (k Key) Bytes() []byte {
+	if k.k == nil {
+		return nil
+	}
+	return bytes.Clone(k.k.raw)
+}
+
+// Public returns the key as *ecdsa.PublicKey (P-256, P-384), *secp256k1.PublicKey, ed25519.PublicKey or *ecdh.PublicKey, a copy;
+// nil for an address and for the zero key.
+func (k Key) Public() crypto.PublicKey {
+	if k.k == nil {
+		return nil
+	}
+	switch k.k.curve {
+	case p256, p384:
+		pub, err := ecdsa.ParseUncompressedPublicKey(k.k.curve.params, append([]byte{4}, k.k.xy...))
+		if err == nil {
+			return pub
+		}
+	case koblitz:
+		pub := *k.k.koblitz
+		return &pub
+	case edwards:
+		return ed25519.PublicKey(bytes.Clone(k.k.raw))
+	case x25519:
+		if pub, err := ecdh.X25519().NewPublicKey(k.k.raw); err == nil {
+			return pub
+		}
+	}
+	return nil
+}
+
+// JWK returns the key with the members that RFC 7638 section 3.2 and RFC 8037 section 2 require, in their canonical order and
+// form; nil for an address and for the zero key.
+func (k Key) JWK() []byte {
+	if k.k == nil || k.k.curve == address {
+		return nil
+	}
+	enc := base64.RawURLEncoding
+	b := make([]byte, 0, 200)
+	b = append(append(b, `{"crv":"`...), k.k.curve.name...)
+	if k.k.xy == nil {
+		b = append(b, `","kty":"OKP","x":"`...)
+		b = enc.AppendEncode(b, k.k.raw)
+	} else {
+		n := k.k.curve.size
+		b = append(b, `","kty":"EC","x":"`...)
+		b = enc.AppendEncode(b, k.k.xy[:n])
+		b = append(b, `","y":"`...)
+		b = enc.AppendEncode(b, k.k.xy[n:])
+	}
+	return append(b, `"}`...)
+}
+
+// Thumbprint returns the JWK thumbprint of RFC 7638 with SHA-256, base64url; empty for an address and for the zero key.
+func (k Key) Thumbprint() string {
+	jwk := k.JWK()
+	if jwk == nil {
+		return ""
+	}
+	h := sha256.Sum256(jwk)
+	return base64.RawURLEncoding.EncodeToString(h[:])
+}
+
+// Address returns the Ethereum address of a secp256k1 key, or the address itself; ok is false for other keys.
+func (k Key) Address() (a [20]byte, ok bool) {
+	if k.k == nil {
+		return a, false
+	}
+	switch k.k.curve {
+	case address:
+		copy(a[:], k.k.raw)
+		return a, true
+	case koblitz:
+		return addressOf(k.k.xy), true
+	}
+	return a, false
+}
+
+// addressOf is the last 20 bytes of the Keccak-256 hash of x and y (Ethereum yellow paper, appendix F).
+func addressOf(xy []byte) (a [20]byte) {
+	h := sha3.NewLegacyKeccak256()
+	h.Write(xy)
+	var sum [32]byte
+	copy(a[:], h.Sum(sum[:0])[12:])
+	return a
 }

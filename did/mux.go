@@ -1,0 +1,16 @@
+package did
+
+import "context"
+
+// Mux sends each DID to the Resolver of its method, by method name. A method that it does not hold is MethodNotSupported. It must not be changed
+// while it is in use.
+type Mux map[string]Resolver
+
+// Resolve implements Resolver.
+func (m Mux) Resolve(ctx context.Context, id DID, at At) (*Resolution, error) {
+	r := m[id.Method()]
+	if r == nil {
+		return nil, &Error{Code: MethodNotSupported}
+	}
+	return r.Resolve(ctx, id, at)
+}

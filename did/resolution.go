@@ -1,0 +1,94 @@
+package did
+
+import (
+	"errors"
+	"slices"
+	"time"
+)
+
+// Key returns the key that id names: an absolute DID URL, or "#fragment" of the document's own DID. id is compared byte for byte
+// with the ids and aliases of r.Keys and must name exactly one public key.
+//
+// signed is the time at which the signature is believed to have been made. The key must have been valid then: From <= signed <
+// Until. A key that has lapsed since is returned; whether such a key is acceptable is for the caller to decide, who can look at
+// Until. A zero signed asks for a key that is valid as of Anchor.Time, or now if there is no anchor. A key that was explicitly
+// revoked verifies nothing, whatever signed says, because a thief writes any date.
+//
+// The error is *Error with Deactivated, KeyNotFound, KeyAmbiguous, KeyWrongPurpose, KeyRevoked, KeyNotYetValid or KeyLapsed.
+func (r *Resolution) Key(id string, p Purpose, signed time.Time) (Key, error) {
+	if r == nil {
+		return Key{}, &Error{Code: KeyNotFound}
+	}
+	if r.Deactivated {
+		return Key{}, &Error{Code: Deactivated}
+	}
+	if signed.IsZero() {
+		signed = r.Anchor.Time
+		if signed.IsZero() {
+			signed = time.Now()
+		}
+	}
+	named := r.named(id)
+	if len(named) == 0 {
+		return Key{}, &Error{Code: KeyNotFound}
+	}
+	for _, k := range named[1:] {
+		if !k.Public.Equal(named[0].Public) {
+			return Key{}, &Error{KeyAmbiguous, errors.New("the id names several keys")}
+		}
+	}
+	// The same public key may stand in the history more than once. One revocation is enough to end it.
+	for _, k := range named {
+		if !k.Revoked.IsZero() {
+			return Key{}, &Error{Code: KeyRevoked}
+		}
+	}
+	var first error
+	for _, k := range named {
+		err := k.usable(p, signed)
+		if err == nil {
+			return *k, nil
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return Key{}, first
+}
+
+// named returns the keys that id names, those with that id before those with that alias.
+func (r *Resolution) named(id string) []*Key {
+	if len(id) > MaxLength {
+		return nil
+	}
+	if len(id) > 0 && id[0] == '#' {
+		if r.Document == nil || r.Document.ID.IsZero() || len(id) == 1 {
+			return nil
+		}
+		id = r.Document.ID.s + id
+	}
+	var named []*Key
+	for i := range r.Keys {
+		if k := &r.Keys[i]; k.ID == id && !k.Public.IsZero() {
+			named = append(named, k)
+		}
+	}
+	for i := range r.Keys {
+		if k := &r.Keys[i]; k.ID != id && slices.Contains(k.Aliases, id) && !k.Public.IsZero() {
+			named = append(named, k)
+		}
+	}
+	return named
+}
+
+func (k *Key) usable(p Purpose, signed time.Time) error {
+	switch {
+	case !slices.Contains(k.Purposes, p):
+		return &Error{Code: KeyWrongPurpose}
+	case !k.From.IsZero() && signed.Before(k.From):
+		return &Error{Code: KeyNotYetValid}
+	case !k.Until.IsZero() && !signed.Before(k.Until):
+		return &Error{Code: KeyLapsed}
+	}
+	return nil
+}
