@@ -1,6 +1,7 @@
 package did
 
 import (
+	"bytes"
 	"encoding/json"
 	"time"
 )
@@ -40,4 +41,133 @@ type Service struct {
 	Type      string
 	MoreTypes []string // further types, where a service has several
 	Endpoint  json.RawMessage
+}
+
+// purposes in the order in which documents show them.
+var purposes = []Purpose{Authentication, AssertionMethod, KeyAgreement, CapabilityInvocation, CapabilityDelegation}
+
+// The members in the order of DID Core's examples. A nil slice is left out, an empty one is written: a deactivated did:ethr document
+// shows its empty lists.
+type documentJSON struct {
+	Context              []json.RawMessage `json:"@context,omitzero"`
+	ID                   string            `json:"id"`
+	Controller           any               `json:"controller,omitempty"`
+	AlsoKnownAs          []string          `json:"alsoKnownAs,omitzero"`
+	VerificationMethod   []methodJSON      `json:"verificationMethod,omitzero"`
+	Authentication       []string          `json:"authentication,omitzero"`
+	AssertionMethod      []string          `json:"assertionMethod,omitzero"`
+	KeyAgreement         []string          `json:"keyAgreement,omitzero"`
+	CapabilityInvocation []string          `json:"capabilityInvocation,omitzero"`
+	CapabilityDelegation []string          `json:"capabilityDelegation,omitzero"`
+	Service              []serviceJSON     `json:"service,omitzero"`
+}
+
+type methodJSON struct {
+	ID                  string          `json:"id"`
+	Type                string          `json:"type,omitempty"`
+	Controller          string          `json:"controller"`
+	PublicKeyJwk        json.RawMessage `json:"publicKeyJwk,omitempty"`
+	PublicKeyMultibase  string          `json:"publicKeyMultibase,omitempty"`
+	PublicKeyHex        string          `json:"publicKeyHex,omitempty"`
+	PublicKeyBase58     string          `json:"publicKeyBase58,omitempty"`
+	PublicKeyBase64     string          `json:"publicKeyBase64,omitempty"`
+	PublicKeyPem        string          `json:"publicKeyPem,omitempty"`
+	BlockchainAccountID string          `json:"blockchainAccountId,omitempty"`
+	Value               string          `json:"value,omitempty"`
+	Expires             string          `json:"expires,omitempty"`
+	Revoked             string          `json:"revoked,omitempty"`
+}
+
+type serviceJSON struct {
+	ID       string          `json:"id"`
+	Type     any             `json:"type"`
+	Endpoint json.RawMessage `json:"serviceEndpoint"`
+}
+
+// MarshalJSON writes the document in the data model of DID Core 1.0 section 5. Lists that are nil are left out, lists that are empty
+// are written as such; @context is always an array; one controller is a string, several are an array.
+func (d Document) MarshalJSON() ([]byte, error) {
+	out := documentJSON{ID: d.ID.s, Controller: oneOrMany(d.Controller), AlsoKnownAs: d.AlsoKnownAs}
+	if d.Context != nil {
+		out.Context = make([]json.RawMessage, 0, len(d.Context))
+	}
+	for _, c := range d.Context {
+		raw := json.RawMessage(c)
+		if len(c) == 0 || c[0] != '{' {
+			var err error
+			if raw, err = json.Marshal(c); err != nil {
+				return nil, err
+			}
+		}
+		out.Context = append(out.Context, raw)
+	}
+	if d.VerificationMethod != nil {
+		out.VerificationMethod = make([]methodJSON, 0, len(d.VerificationMethod))
+	}
+	for _, m := range d.VerificationMethod {
+		out.VerificationMethod = append(out.VerificationMethod, methodJSON{
+			m.ID, m.Type, m.Controller, m.PublicKeyJwk, m.PublicKeyMultibase, m.PublicKeyHex, m.PublicKeyBase58, m.PublicKeyBase64,
+			m.PublicKeyPem, m.BlockchainAccountID, m.Value, stamp(m.Expires), stamp(m.Revoked),
+		})
+	}
+	for p, ids := range d.Relationships {
+		if ids == nil {
+			ids = []string{}
+		}
+		if slot := out.relationship(p); slot != nil {
+			*slot = ids
+		}
+	}
+	if d.Service != nil {
+		out.Service = make([]serviceJSON, 0, len(d.Service))
+	}
+	for _, s := range d.Service {
+		types := any(s.Type)
+		if len(s.MoreTypes) > 0 {
+			types = append([]string{s.Type}, s.MoreTypes...)
+		}
+		out.Service = append(out.Service, serviceJSON{s.ID, types, s.Endpoint})
+	}
+	// Not json.Marshal: it would write <, > and & of a URL as escapes.
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(out); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), nil
+}
+
+func (d *documentJSON) relationship(p Purpose) *[]string {
+	switch p {
+	case Authentication:
+		return &d.Authentication
+	case AssertionMethod:
+		return &d.AssertionMethod
+	case KeyAgreement:
+		return &d.KeyAgreement
+	case CapabilityInvocation:
+		return &d.CapabilityInvocation
+	case CapabilityDelegation:
+		return &d.CapabilityDelegation
+	}
+	return nil
+}
+
+func oneOrMany(s []string) any {
+	switch len(s) {
+	case 0:
+		return nil
+	case 1:
+		return s[0]
+	}
+	return s
+}
+
+// stamp writes a dateTimeStamp of XML Schema 1.1 part 2.
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339Nano)
 }

@@ -3,7 +3,7 @@ package did
 // Code says why a DID could not be resolved or a key not be used.
 type Code string
 
-// Codes. Those that DID Resolution section 8 names have its spelling.
+// Codes. Those that DID Resolution section 11 names have its spelling.
 const (
 	InvalidDID                 Code = "invalidDid"
 	InvalidDIDURL              Code = "invalidDidUrl"
@@ -65,7 +65,7 @@ func (c Code) Inconclusive() bool {
 	return false
 }
 
-// Resolution returns the error name of DID Resolution section 10 for c. Names of ours that the specification does not have become
+// Resolution returns the error name of DID Resolution section 11 for c. Names of ours that the specification does not have become
 // internalError.
 func (c Code) Resolution() string {
 	switch c {

@@ -1,0 +1,75 @@
+// Package didjwk resolves did:jwk, the method whose identifier is a JWK in base64url. It needs no network.
+//
+// The document is made from the bytes that the identifier holds, never from a re-encoding: two spellings of one key are two DIDs. The
+// only method is #0; a "kid" in the JWK names nothing. Source: the did:jwk method specification.
+package didjwk
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+
+	"github.com/khyer/khyer/did"
+	"github.com/khyer/khyer/did/pubkey"
+	"github.com/khyer/khyer/internal/strictjson"
+)
+
+var base64url = base64.RawURLEncoding.Strict()
+
+// Resolver resolves did:jwk. It is safe for concurrent use.
+type Resolver struct{}
+
+// Resolve implements did.Resolver. at has no meaning for a key and is ignored: the document never changes. Errors are *did.Error with
+// MethodNotSupported for another method and InvalidDID for what holds no acceptable key.
+func (Resolver) Resolve(_ context.Context, id did.DID, _ did.At) (*did.Resolution, error) {
+	if id.Method() != "jwk" {
+		return nil, &did.Error{Code: did.MethodNotSupported}
+	}
+	// The length is that of a DID, so it is bounded.
+	jwk, err := base64url.DecodeString(id.SpecificID())
+	if err != nil {
+		return nil, &did.Error{Code: did.InvalidDID, Err: errors.New("not canonical base64url")}
+	}
+	if _, err := pubkey.ParseJWK(jwk); err != nil {
+		return nil, &did.Error{Code: did.InvalidDID, Err: err}
+	}
+	s := id.String()
+	method := s + "#0"
+	doc := &did.Document{
+		Context:            []string{"https://www.w3.org/ns/did/v1", "https://w3id.org/security/suites/jws-2020/v1"},
+		ID:                 id,
+		VerificationMethod: []did.Method{{ID: method, Type: "JsonWebKey2020", Controller: s, PublicKeyJwk: jwk}},
+		Relationships:      map[did.Purpose][]string{},
+	}
+	for _, p := range purposes(jwk) {
+		doc.Relationships[p] = []string{method}
+	}
+	return did.NewResolution(doc)
+}
+
+// purposes reads "use": a key for signatures takes no part in key agreement, and the reverse.
+func purposes(jwk []byte) []did.Purpose {
+	v, err := strictjson.Parse(jwk, strictjson.Limits{})
+	if err != nil {
+		return nil
+	}
+	use, _ := v.Get("use").Text()
+	if use == "enc" {
+		return []did.Purpose{did.KeyAgreement}
+	}
+	all := []did.Purpose{did.AssertionMethod, did.Authentication, did.CapabilityInvocation, did.CapabilityDelegation}
+	if use != "sig" {
+		all = append(all, did.KeyAgreement)
+	}
+	return all
+}
+
+// FromKey returns the did:jwk of a public key, over the canonical JWK of RFC 7638. An address has none: the error is *did.Error with
+// InvalidDID.
+func FromKey(k pubkey.Key) (did.DID, error) {
+	jwk := k.JWK()
+	if jwk == nil {
+		return did.DID{}, &did.Error{Code: did.InvalidDID, Err: errors.New("the key has no JWK form")}
+	}
+	return did.Parse("did:jwk:" + base64url.EncodeToString(jwk))
+}
