@@ -14,8 +14,6 @@ import (
 	"github.com/khyer/khyer/internal/strictjson"
 )
 
-var base64url = base64.RawURLEncoding.Strict()
-
 // Resolver resolves did:jwk. It is safe for concurrent use.
 type Resolver struct{}
 
@@ -26,8 +24,8 @@ func (Resolver) Resolve(_ context.Context, id did.DID, _ did.At) (*did.Resolutio
 		return nil, &did.Error{Code: did.MethodNotSupported}
 	}
 	// The length is that of a DID, so it is bounded.
-	jwk, err := base64url.DecodeString(id.SpecificID())
-	if err != nil {
+	jwk, ok := strictjson.AppendBase64URL(nil, []byte(id.SpecificID()))
+	if !ok {
 		return nil, &did.Error{Code: did.InvalidDID, Err: errors.New("not canonical base64url")}
 	}
 	if _, err := pubkey.ParseJWK(jwk); err != nil {
@@ -71,5 +69,5 @@ func FromKey(k pubkey.Key) (did.DID, error) {
 	if jwk == nil {
 		return did.DID{}, &did.Error{Code: did.InvalidDID, Err: errors.New("the key has no JWK form")}
 	}
-	return did.Parse("did:jwk:" + base64url.EncodeToString(jwk))
+	return did.Parse("did:jwk:" + base64.RawURLEncoding.EncodeToString(jwk))
 }

@@ -20,8 +20,6 @@ const (
 	maxMultikey = 128     // the longest in use, P-384, has 71
 )
 
-var base64url = base64.RawURLEncoding.Strict()
-
 // privateMembers are the JWK members that hold private or symmetric key material (RFC 7518 sections 6.2.2, 6.3.2 and 6.4.1, and the
 // "priv" of the AKP key type).
 var privateMembers = []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"}
@@ -110,13 +108,7 @@ func curveOf(v strictjson.Value) (*curve, error) {
 	if kty.Kind() != strictjson.String {
 		return nil, fail(Malformed)
 	}
-	want := ""
-	switch {
-	case kty.Is("EC"):
-		want = "EC"
-	case kty.Is("OKP"):
-		want = "OKP"
-	default:
+	if !kty.Is("EC") && !kty.Is("OKP") {
 		return nil, fail(Unsupported)
 	}
 	if crv.Kind() != strictjson.String {
@@ -124,22 +116,21 @@ func curveOf(v strictjson.Value) (*curve, error) {
 	}
 	for _, c := range curves {
 		okp := c == edwards || c == x25519
-		if crv.Is(c.name) && okp == (want == "OKP") {
+		if crv.Is(c.name) && okp == kty.Is("OKP") {
 			return c, nil
 		}
 	}
 	return nil, fail(Unsupported)
 }
 
-// octets decodes a coordinate of exactly n bytes (RFC 7518 section 6.2.1.2). The length of the text is compared too, because
-// encoding/base64 skips line breaks.
+// octets decodes a coordinate of exactly n bytes (RFC 7518 section 6.2.1.2).
 func octets(v strictjson.Value, n int) ([]byte, error) {
 	text, ok := v.Text()
-	if !ok || len(text) != base64url.EncodedLen(n) {
+	if !ok || len(text) != base64.RawURLEncoding.EncodedLen(n) {
 		return nil, fail(Malformed)
 	}
-	b, err := base64url.DecodeString(text)
-	if err != nil || len(b) != n {
+	b, ok := strictjson.AppendBase64URL(make([]byte, 0, n), []byte(text))
+	if !ok || len(b) != n {
 		return nil, fail(Malformed)
 	}
 	return b, nil
