@@ -1,0 +1,240 @@
+package didethr
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/decred/dcrd/dcrec/secp256k1/v4"
+	"github.com/multiformats/go-multibase"
+
+	"github.com/khyer/khyer/did"
+	"github.com/khyer/khyer/did/pubkey"
+)
+
+// Verification method types (method specification, table "Known Key Types").
+const (
+	typeRecovery  = "EcdsaSecp256k1RecoveryMethod2020"
+	typeSecp256k1 = "EcdsaSecp256k1VerificationKey2019"
+	typeEd25519   = "Ed25519VerificationKey2020"
+	typeX25519    = "X25519KeyAgreementKey2020"
+	typeMultikey  = "Multikey"
+)
+
+// maxKey bounds the bytes of a key value that is listed: base58 costs the square of it.
+const maxKey = 4 << 10
+
+// renders reports whether an attribute with a well-formed name can stand in a document. Others still count for the numbering.
+func renders(n attributeName, value []byte) bool {
+	switch {
+	case n.section == "svc":
+		return utf8.Valid(value)
+	case n.algorithm == "Secp256k1":
+		return parseSecp256k1(value) != nil
+	}
+	return len(value) <= maxKey
+}
+
+// parseSecp256k1 takes a point: compressed, uncompressed, or uncompressed without its first byte. Hybrid points and everything else,
+// among it 32 bytes, which stock ethr-did-resolver 14 takes for a private key and publishes (fault N5), give nil.
+func parseSecp256k1(value []byte) *secp256k1.PublicKey {
+	switch {
+	case len(value) == 64:
+		value = append([]byte{4}, value...)
+	case len(value) == 33, len(value) == 65 && value[0] == 4:
+	default:
+		return nil
+	}
+	key, err := secp256k1.ParsePubKey(value)
+	if err != nil {
+		return nil
+	}
+	return key
+}
+
+func (s *state) method(fragment, kind string) did.Method {
+	id := s.ident.did.String()
+	return did.Method{ID: id + fragment, Type: kind, Controller: id}
+}
+
+// account is the CAIP-10 name of an address on the network.
+func (s *state) account(a Address) string {
+	return "eip155:" + strconv.FormatUint(s.chainID, 10) + ":" + a.String()
+}
+
+// document builds the DID document (method specification, sections "Read (Resolve)" and "Delete (Revoke)").
+func (s *state) document() *did.Document {
+	doc := &did.Document{
+		ID:                 s.ident.did,
+		VerificationMethod: []did.Method{},
+		Relationships:      map[did.Purpose][]string{did.Authentication: {}, did.AssertionMethod: {}},
+	}
+	defer func() { doc.Context = contexts(doc.VerificationMethod) }()
+	if s.ended != 0 {
+		return doc
+	}
+	add := func(m did.Method, purposes ...did.Purpose) {
+		doc.VerificationMethod = append(doc.VerificationMethod, m)
+		for _, p := range purposes {
+			doc.Relationships[p] = append(doc.Relationships[p], m.ID)
+		}
+	}
+	controller := s.method("#controller", typeRecovery)
+	controller.BlockchainAccountID = s.account(s.owner)
+	add(controller, did.Authentication, did.AssertionMethod)
+	if s.ident.key != nil && s.owner == s.ident.identity {
+		m := s.method("#controllerKey", typeSecp256k1)
+		m.PublicKeyJwk = s.identityKey().JWK()
+		add(m, did.Authentication, did.AssertionMethod)
+	}
+	for _, x := range s.listed() {
+		if x.kind == serviceEntry {
+			doc.Service = append(doc.Service, did.Service{ID: x.current(s), Type: x.name.algorithm, Endpoint: endpoint(x.value)})
+			continue
+		}
+		add(s.entryMethod(x), x.purposes...)
+	}
+	return doc
+}
+
+func (s *state) identityKey() pubkey.Key {
+	k, _ := pubkey.New(s.ident.key) // parseIdentifier has checked the point
+	return k
+}
+
+func (s *state) entryMethod(x *entry) did.Method {
+	m := did.Method{ID: x.current(s), Controller: s.ident.did.String()}
+	if x.kind == delegateEntry {
+		m.Type, m.BlockchainAccountID = typeRecovery, s.account(x.delegate)
+		return m
+	}
+	switch x.name.algorithm {
+	case "Secp256k1":
+		m.Type = typeSecp256k1
+		if k, err := pubkey.New(parseSecp256k1(x.value)); err == nil {
+			m.PublicKeyJwk = k.JWK()
+		}
+	case "Ed25519":
+		m.Type, m.PublicKeyMultibase = typeEd25519, base58("\xed\x01", x.value)
+	case "X25519":
+		m.Type, m.PublicKeyMultibase = typeX25519, base58("\xec\x01", x.value)
+	case "Multikey":
+		m.Type, m.PublicKeyMultibase = typeMultikey, base58("", x.value)
+	default:
+		// An algorithm without a type of its own appears under its name, encoded as its hint asks.
+		m.Type = x.name.algorithm
+		switch x.name.hint {
+		case "base64":
+			m.PublicKeyBase64 = base64.StdEncoding.EncodeToString(x.value)
+		case "base58":
+			m.PublicKeyBase58 = base58("", x.value)[1:]
+		case "", "hex":
+			m.PublicKeyHex = hex.EncodeToString(x.value)
+		default:
+			m.Value = hex.EncodeToString(x.value)
+		}
+	}
+	return m
+}
+
+// contexts gives the JSON-LD contexts that the methods need (method specification, section "JSON-LD Context Definition").
+func contexts(methods []did.Method) []string {
+	types := map[string]bool{}
+	var hexKeys, jwk, b58, b64 bool
+	for i := range methods {
+		m := &methods[i]
+		types[m.Type] = true
+		hexKeys = hexKeys || m.PublicKeyHex != ""
+		jwk = jwk || m.PublicKeyJwk != nil
+		b58 = b58 || m.PublicKeyBase58 != ""
+		b64 = b64 || m.PublicKeyBase64 != ""
+	}
+	out := []string{"https://www.w3.org/ns/did/v1", "https://w3id.org/security/suites/secp256k1recovery-2020/v2"}
+	if types[typeSecp256k1] || b58 {
+		out = append(out, "https://w3id.org/security/v2") // defines publicKeyBase58 too
+	}
+	if types[typeEd25519] {
+		out = append(out, "https://w3id.org/security/suites/ed25519-2020/v1")
+	}
+	if types[typeX25519] {
+		out = append(out, "https://w3id.org/security/suites/x25519-2020/v1")
+	}
+	if types[typeMultikey] {
+		out = append(out, "https://w3id.org/security/multikey/v1")
+	}
+	var inline []string
+	if hexKeys {
+		inline = append(inline, `"publicKeyHex":"https://w3id.org/security#publicKeyHex"`)
+	}
+	if jwk {
+		inline = append(inline, `"publicKeyJwk":{"@id":"https://w3id.org/security#publicKeyJwk","@type":"@json"}`)
+	}
+	if b64 {
+		inline = append(inline, `"publicKeyBase64":"https://w3id.org/security#publicKeyBase64"`)
+	}
+	if len(inline) > 0 {
+		out = append(out, "{"+strings.Join(inline, ",")+"}")
+	}
+	return out
+}
+
+// base58 is multibase base58btc of a multicodec and a key.
+func base58(codec string, key []byte) string {
+	s, _ := multibase.Encode(multibase.Base58BTC, append([]byte(codec), key...)) // fails only for an unknown base
+	return s
+}
+
+// endpoint gives a service's value as the JSON that it is, or else as a text. DID Core 1.0 section 5.4 allows a string, an object or
+// an array; a number, a boolean or null is taken for a text (fault N6). The value is written anew, so that a member that occurs twice
+// occurs once (the last counts, as in JavaScript).
+func endpoint(value []byte) json.RawMessage {
+	var v any
+	d := json.NewDecoder(bytes.NewReader(value))
+	d.UseNumber()
+	if d.Decode(&v) != nil || d.More() || !isEndpoint(v) {
+		v = string(value)
+	}
+	var out bytes.Buffer
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false)
+	if e.Encode(v) != nil { // not reached: v came from a decoder
+		return json.RawMessage(`""`)
+	}
+	return bytes.TrimSpace(out.Bytes())
+}
+
+func isEndpoint(v any) bool {
+	switch v.(type) {
+	case string, map[string]any, []any:
+		return true
+	}
+	return false
+}
+
+// public gives the usable key of an entry.
+func (x *entry) public() (pubkey.Key, bool) {
+	var k pubkey.Key
+	var err error
+	switch {
+	case x.kind == serviceEntry:
+		return k, false
+	case x.kind == delegateEntry:
+		return pubkey.FromAddress(x.delegate), true
+	case x.name.algorithm == "Secp256k1":
+		k, err = pubkey.New(parseSecp256k1(x.value))
+	case x.name.algorithm == "Ed25519":
+		k, err = pubkey.New(ed25519.PublicKey(x.value))
+	case x.name.algorithm == "X25519":
+		k, err = pubkey.ParseMultikey(base58("\xec\x01", x.value))
+	case x.name.algorithm == "Multikey":
+		k, err = pubkey.ParseMultikey(base58("", x.value))
+	default:
+		return k, false
+	}
+	return k, err == nil
+}

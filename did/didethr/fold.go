@@ -1,0 +1,298 @@
+package didethr
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/khyer/khyer/did"
+)
+
+// Block names a block and its time.
+type Block struct {
+	Number uint64
+	Hash   [32]byte
+	Time   uint64 // unix seconds
+}
+
+// History is what a chain says about one or more identities, up to a block.
+type History struct {
+	Head Block
+	// Logs up to Head, of any contracts and identities, in any order. Those that are not the registry's ERC-1056 events about the
+	// DID asked for are left out of account.
+	Logs []Log
+	// Blocks gives the time of every block that has such an event, and of the block that did.At.Block asks for.
+	Blocks map[uint64]Block
+}
+
+// Fold turns events into a resolution: the document, the history of the keys, the metadata. It is a pure function: no network, no
+// clock of its own. at chooses a block or a time not after h.Head (at.Anchor is left out of account); clock is the verifier's,
+// and counts only where at is zero: an entry is listed while its validTo is later than both h.Head.Time and clock. Which events exist
+// never depends on clock.
+//
+// It believes h: whether the logs are complete must be checked before (the Resolver does). Errors are *did.Error: InvalidDID,
+// UnknownNetwork, InvalidOptions, NotFound for a block after h.Head, GarbledAnswer for a log that the registry cannot have written,
+// IncompleteAnswer for a block whose time is missing.
+func Fold(n Network, h History, id did.DID, at did.At, clock time.Time) (*did.Resolution, error) {
+	ident, err := parseIdentifier(id)
+	if err != nil {
+		return nil, err
+	}
+	if !n.serves(ident.network) {
+		return nil, fault(did.UnknownNetwork, "the DID is of another network")
+	}
+	events, err := decodeAll(h.Logs, n.Registry, ident.identity)
+	if err != nil {
+		return nil, wrap(did.GarbledAnswer, err)
+	}
+	return fold(&n, ident, events, h.Head, h.Blocks, at, clock)
+}
+
+// moment is the point in time of a question.
+type moment struct {
+	block uint64 // events after it have not happened yet
+	time  uint64 // nor have events after this time, if asked by time; entries are listed while validTo > now
+	now   uint64
+}
+
+func momentOf(head Block, blocks map[uint64]Block, at did.At, clock time.Time) (moment, error) {
+	switch {
+	case at.Block != 0 && !at.Time.IsZero():
+		return moment{}, fault(did.InvalidOptions, "a block and a time exclude each other")
+	case at.Block > head.Number:
+		return moment{}, fault(did.NotFound, "the block does not exist yet")
+	case at.Block == head.Number && at.Block != 0:
+		return moment{head.Number, math.MaxInt64, head.Time}, nil
+	case at.Block != 0:
+		b, ok := blocks[at.Block]
+		if !ok {
+			return moment{}, fault(did.IncompleteAnswer, "the time of the block asked for is missing")
+		}
+		return moment{at.Block, math.MaxInt64, b.Time}, nil
+	case !at.Time.IsZero():
+		t := at.Time.Unix()
+		if t < 0 || t > maxTime {
+			return moment{}, fault(did.InvalidOptions, "the time is out of range")
+		}
+		return moment{head.Number, uint64(t), uint64(t)}, nil
+	}
+	return moment{head.Number, math.MaxInt64, uint64(max(int64(head.Time), clock.Unix()))}, nil
+}
+
+// entry is everything that the subject set under one (type, value): a delegate of a type, a key, a service. The method specification's
+// ids number events, so setting an entry again gives it another id; its history of ids stays here.
+type entry struct {
+	kind     entryKind
+	purposes []did.Purpose
+	class    string
+	name     attributeName // attributes only
+	value    []byte
+	delegate Address
+	order    int // place in the document; 0 while it is not listed
+	lives    []life
+}
+
+type entryKind uint8
+
+const (
+	delegateEntry entryKind = iota
+	keyEntry
+	serviceEntry
+)
+
+// life is a time in which an entry was set and not revoked. A revocation ends it for good; setting the entry again afterwards begins
+// another one.
+type life struct {
+	ids     []int // numbers of its events, the newest last
+	from    uint64
+	until   uint64
+	revoked uint64 // 0 if it was not
+	last    int    // position in the history of the event that last touched it
+}
+
+// state is a document in the making.
+type state struct {
+	ident    identifier
+	chainID  uint64
+	now      uint64
+	owner    Address
+	owners   []tenure
+	entries  map[string]*entry
+	sequence []*entry // in the order of creation
+	placed   int
+	keys     int // the two counters of the method specification, section "id properties of entries"
+	services int
+	ended    uint64 // time of the deactivation
+	meta     did.Metadata
+}
+
+// tenure is a time in which an address owned the identity.
+type tenure struct {
+	owner       Address
+	from, until uint64
+}
+
+// fold applies events, which are all that the chain has up to head.
+func fold(n *Network, ident identifier, events []event, head Block, blocks map[uint64]Block, at did.At, clock time.Time) (*did.Resolution, error) {
+	m, err := momentOf(head, blocks, at, clock)
+	if err != nil {
+		return nil, err
+	}
+	s := &state{ident: ident, chainID: n.ChainID, now: m.now, owner: ident.identity, entries: map[string]*entry{}}
+	s.owners = []tenure{{owner: ident.identity}}
+	for i := range events {
+		e := &events[i]
+		if !e.text && e.kind != ownerChanged {
+			continue // not DID data: no version of the document, and no number
+		}
+		b, ok := blocks[e.block]
+		if e.block == head.Number {
+			b, ok = head, true
+		}
+		if !ok {
+			return nil, fault(did.IncompleteAnswer, "the time of a block with an event is missing")
+		}
+		if e.block > m.block || b.Time > m.time {
+			s.meta.NextVersionID, s.meta.NextUpdate = strconv.FormatUint(e.block, 10), unix(b.Time)
+			break
+		}
+		s.meta.VersionID, s.meta.Updated = strconv.FormatUint(e.block, 10), unix(b.Time)
+		if s.apply(e, b.Time, i) {
+			break // the deactivation: whatever the registry let somebody write after it does not count (fault F3)
+		}
+	}
+	anchor := did.Anchor{Chain: n.chain(), Block: head.Number, Hash: head.Hash, Time: unix(head.Time), Trust: "asserted"}
+	if at.Block != 0 && at.Block != head.Number {
+		b := blocks[at.Block]
+		anchor.Block, anchor.Hash, anchor.Time = b.Number, b.Hash, unix(b.Time)
+	}
+	if at.Block != 0 {
+		anchor.Tag = strconv.FormatUint(at.Block, 10)
+	}
+	return &did.Resolution{
+		Document:    s.document(),
+		Keys:        s.history(),
+		Deactivated: s.ended != 0,
+		Metadata:    s.meta,
+		Anchor:      anchor,
+	}, nil
+}
+
+func unix(t uint64) time.Time { return time.Unix(int64(t), 0).UTC() }
+
+// apply reports whether the event ends the DID's history.
+func (s *state) apply(e *event, blockTime uint64, position int) bool {
+	switch e.kind {
+	case ownerChanged:
+		if e.party != s.owner {
+			s.owners[len(s.owners)-1].until = blockTime
+			s.owners = append(s.owners, tenure{owner: e.party, from: blockTime})
+		}
+		if s.owner = e.party; e.party == (Address{}) {
+			s.ended = max(blockTime, 1)
+			return true
+		}
+	case delegateChanged:
+		s.keys++
+		if p, class, ok := delegateType(e.name); ok {
+			s.set(e, "d/"+e.name+"/"+string(e.party[:]), s.keys, blockTime, position, func() *entry {
+				return &entry{kind: delegateEntry, purposes: p, class: class, delegate: e.party}
+			})
+		}
+	case attributeChanged:
+		s.attribute(e, blockTime, position)
+	}
+	return false
+}
+
+func (s *state) attribute(e *event, blockTime uint64, position int) {
+	number := 0
+	switch {
+	case strings.HasPrefix(e.name, "did/pub/"):
+		s.keys++
+		number = s.keys
+	case strings.HasPrefix(e.name, "did/svc/"):
+		s.services++
+		number = s.services
+	}
+	name, ok := parseAttributeName(e.name)
+	if !ok || len(e.value) > maxValue || !renders(name, e.value) {
+		return
+	}
+	s.set(e, "a/"+e.name+"\x00"+string(e.value), number, blockTime, position, func() *entry {
+		if name.section == "svc" {
+			return &entry{kind: serviceEntry, name: name, value: e.value}
+		}
+		p, class := keyPurposes(name)
+		return &entry{kind: keyEntry, name: name, value: e.value, purposes: p, class: class}
+	})
+}
+
+// set records that an event set or revoked an entry. validTo decides twice, against two times. Against the time of its own block it
+// tells a setting from a revocation, for good (registries revoke by writing the block's own time, or 0). Against the time asked about
+// it tells whether the entry is listed, and so its place: an entry that was not listed goes to the end.
+func (s *state) set(e *event, key string, number int, blockTime uint64, position int, create func() *entry) {
+	x := s.entries[key]
+	if e.validTo <= blockTime {
+		if x != nil {
+			x.order = 0
+			if l := x.life(); l.revoked == 0 {
+				l.revoked, l.last = max(blockTime, 1), position
+			}
+		}
+		return
+	}
+	if x == nil {
+		x = create()
+		s.entries[key] = x
+		s.sequence = append(s.sequence, x)
+	}
+	if l := x.life(); l == nil || l.revoked != 0 {
+		x.lives = append(x.lives, life{from: blockTime})
+	}
+	l := x.life()
+	l.ids, l.until, l.last = append(l.ids, number), e.validTo, position
+	switch {
+	case e.validTo <= s.now:
+		x.order = 0
+	case x.order == 0:
+		s.placed++
+		x.order = s.placed
+	}
+}
+
+func (x *entry) life() *life {
+	if len(x.lives) == 0 {
+		return nil
+	}
+	return &x.lives[len(x.lives)-1]
+}
+
+// listed returns the entries that stand in the document, in its order.
+func (s *state) listed() []*entry {
+	var out []*entry
+	for _, x := range s.sequence {
+		if x.order > 0 && s.ended == 0 {
+			out = append(out, x)
+		}
+	}
+	slices.SortFunc(out, func(a, b *entry) int { return cmp.Compare(a.order, b.order) })
+	return out
+}
+
+func (x *entry) id(s *state, number int) string {
+	if x.kind == serviceEntry {
+		return fmt.Sprintf("%s#service-%d", s.ident.did, number)
+	}
+	return fmt.Sprintf("%s#delegate-%d", s.ident.did, number)
+}
+
+// current is the id under which the document lists the entry.
+func (x *entry) current(s *state) string {
+	l := x.life()
+	return x.id(s, l.ids[len(l.ids)-1])
+}

@@ -1,0 +1,333 @@
+package didethr
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/khyer/khyer/did"
+	"github.com/khyer/khyer/internal/ethrpc"
+)
+
+// Bounds of what one resolution believes from one node.
+const (
+	maxAnswer = 16 << 20 // bytes of one answer
+	maxEvents = 10_000   // of one identity
+	maxWalk   = 1_000    // blocks that are asked for one by one
+	maxBatch  = 100      // headers asked for at once
+)
+
+// node is one endpoint.
+type node struct {
+	client *ethrpc.Client
+	known  atomic.Bool // its chain id and the registry's code have been compared
+}
+
+// reading is one resolution's conversation with one node.
+type reading struct {
+	network  *Network
+	node     *node
+	identity Address
+	at       did.At
+	tag      string
+
+	head    Block
+	changed uint64
+	owner   Address
+	events  []event
+	blocks  map[uint64]Block // of the events and of at.Block
+}
+
+var (
+	selectorChanged = selector("changed(address)")
+	selectorOwner   = selector("identityOwner(address)")
+)
+
+func selector(signature string) []byte {
+	sum := keccak([]byte(signature))
+	return sum[:4]
+}
+
+// errOpen says that the parts of an answer do not fit together: something is missing, or the chain moved while it was read.
+var errOpen = errors.New("didethr: the answer's parts do not fit together")
+
+func open(what string) error { return fmt.Errorf("%w: %s", errOpen, what) }
+
+// run asks once by tag: in one batch, the block, the identity's last change, its owner, its logs, and the block again. If the block
+// moved meanwhile or the parts do not fit, it asks once more, about that block alone. What still does not fit then is incomplete.
+func (r *reading) run(ctx context.Context) error {
+	if a := r.at.Anchor; a != nil {
+		r.tag = a.Tag
+		r.head = Block{Number: a.Block, Hash: a.Hash}
+		return r.pinned(ctx)
+	}
+	err := r.batch(ctx, r.tag, r.tag, r.tag)
+	if errors.Is(err, errOpen) {
+		return r.pinned(ctx)
+	}
+	return err
+}
+
+// pinned reads as of r.head, whose hash the node must confirm with every answer.
+func (r *reading) pinned(ctx context.Context) error {
+	want := r.head
+	number := quantity(want.Number)
+	state := any(number)
+	if want.Hash != ([32]byte{}) {
+		// EIP-1898. Without requireCanonical a node may answer from a block that a reorganisation has dropped.
+		state = map[string]any{"blockHash": hex32(want.Hash), "requireCanonical": true}
+	}
+	err := r.batch(ctx, number, state, number)
+	if err == nil && want.Hash != ([32]byte{}) && r.head.Hash != want.Hash {
+		err = open("the block is no longer in the chain")
+	}
+	if errors.Is(err, errOpen) {
+		return wrap(did.IncompleteAnswer, err)
+	}
+	return err
+}
+
+// batch makes one request. block names the block for its header, state for the contract's state, last for the newest logs.
+func (r *reading) batch(ctx context.Context, block string, state any, last string) error {
+	r.blocks = map[uint64]Block{}
+	header := func() ethrpc.Call { return ethrpc.Call{Method: "eth_getBlockByNumber", Params: []any{block, false}} }
+	calls := []ethrpc.Call{
+		header(),
+		r.call(selectorChanged, state),
+		r.call(selectorOwner, state),
+		r.logs(quantity(r.network.FromBlock), last),
+		header(),
+	}
+	const fixed = 5
+	if r.at.Block != 0 {
+		calls = append(calls, ethrpc.Call{Method: "eth_getBlockByNumber", Params: []any{quantity(r.at.Block), false}})
+	}
+	asked := len(calls)
+	if !r.node.known.Load() {
+		calls = append(calls, ethrpc.Call{Method: "eth_chainId"})
+		if r.network.CodeHash != ([32]byte{}) {
+			calls = append(calls, ethrpc.Call{Method: "eth_getCode", Params: []any{r.network.Registry.String(), block}})
+		}
+	}
+	if err := r.send(ctx, calls); err != nil {
+		return err
+	}
+	if err := r.compareChain(calls[asked:]); err != nil {
+		return err
+	}
+	before, err := blockOf(&calls[0])
+	if err != nil {
+		return err
+	}
+	if r.head, err = blockOf(&calls[4]); err != nil {
+		return err
+	}
+	if r.at.Block != 0 {
+		if err := r.version(&calls[fixed]); err != nil {
+			return err
+		}
+	}
+	if before.Hash != r.head.Hash {
+		return open("the block moved while it was read")
+	}
+	if before != r.head {
+		return fault(did.GarbledAnswer, "one block hash with two times or numbers")
+	}
+	if err := r.state(&calls[1], &calls[2]); err != nil {
+		return err
+	}
+	return r.history(ctx, &calls[3])
+}
+
+func (r *reading) send(ctx context.Context, calls []ethrpc.Call) error {
+	err := r.node.client.Batch(ctx, calls)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, ethrpc.ErrGarbled):
+		return wrap(did.GarbledAnswer, err)
+	case errors.Is(err, ethrpc.ErrIncomplete):
+		return wrap(did.IncompleteAnswer, err)
+	}
+	return wrap(did.Unavailable, err) // no answer, or a refusal of the whole batch
+}
+
+// call reads the registry about the identity.
+func (r *reading) call(selector []byte, state any) ethrpc.Call {
+	word := addressWord(r.identity)
+	return ethrpc.Call{Method: "eth_call", Params: []any{
+		map[string]string{"to": r.network.Registry.String(), "data": "0x" + hex.EncodeToString(append(selector[:4:4], word[:]...))}, state,
+	}}
+}
+
+func (r *reading) logs(first, last string) ethrpc.Call {
+	return ethrpc.Call{Method: "eth_getLogs", Params: []any{map[string]any{
+		"address": r.network.Registry.String(),
+		"topics": []any{
+			[]string{hex32(topicOwner), hex32(topicDelegate), hex32(topicAttribute)},
+			hex32(addressWord(r.identity)),
+		},
+		"fromBlock": first, "toBlock": last,
+	}}}
+}
+
+// compareChain looks at what a node is asked once: its chain id and the registry's code.
+func (r *reading) compareChain(calls []ethrpc.Call) error {
+	if len(calls) == 0 {
+		return nil
+	}
+	id, err := quantityOf(&calls[0])
+	if err != nil {
+		return err
+	}
+	if id != r.network.ChainID {
+		return fault(did.WrongChain, "the node is on another chain")
+	}
+	if len(calls) > 1 {
+		code, err := bytesOfCall(&calls[1])
+		if err != nil {
+			return err
+		}
+		if keccak(code) != r.network.CodeHash {
+			return fault(did.WrongChain, "the registry has another code")
+		}
+	}
+	r.node.known.Store(true)
+	return nil
+}
+
+// version takes the header of the block asked for by number. A block after the head is no version, even if the node has it.
+func (r *reading) version(c *ethrpc.Call) error {
+	if r.at.Block > r.head.Number {
+		return nil // momentOf answers
+	}
+	b, err := blockOf(c)
+	if err != nil {
+		return err
+	}
+	if b.Number != r.at.Block {
+		return fault(did.GarbledAnswer, "another block than asked for")
+	}
+	r.blocks[b.Number] = b
+	return nil
+}
+
+func (r *reading) state(changed, owner *ethrpc.Call) error {
+	if r.head.Number < r.network.FromBlock {
+		return fault(did.Unavailable, "the registry is younger than the block read from ("+r.tag+")")
+	}
+	word, err := wordOfCall(changed)
+	if err != nil {
+		return err
+	}
+	if r.changed, err = wordUint(word[:]); err != nil || r.changed > r.head.Number {
+		return fault(did.GarbledAnswer, "the last change lies in the future")
+	}
+	if word, err = wordOfCall(owner); err != nil {
+		return err
+	}
+	if r.owner, err = wordAddress(word[:]); err != nil {
+		return wrap(did.GarbledAnswer, err)
+	}
+	return nil
+}
+
+// history takes the logs. If the identity never changed there are none, whatever the node says about the range. A node that refuses
+// the range is asked block by block.
+func (r *reading) history(ctx context.Context, c *ethrpc.Call) error {
+	var err error
+	r.events = nil
+	switch {
+	case c.Err == nil:
+		r.events, err = r.take(c, r.network.FromBlock, r.head.Number)
+	case r.changed != 0:
+		r.events, err = r.walk(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	if err := r.closes(); err != nil {
+		return err
+	}
+	return r.times(ctx)
+}
+
+// closes checks the events against the registry's state (ERC-1056, section "Efficient lookup of events through linked identity
+// events"): the newest block is the one of the last change, the first event of each block points to the block before, its
+// later ones to the block itself, and the oldest to none; and the last owner is the owner. It notices every omission but
+// one: the last attribute or delegate events of a block that has several, which no link points to.
+func (r *reading) closes() error {
+	if len(r.events) == 0 {
+		if r.changed != 0 {
+			return open("the log of the last change is missing")
+		}
+	} else if r.events[len(r.events)-1].block != r.changed {
+		return open("the newest log is not that of the last change")
+	}
+	owner, block := r.identity, uint64(0)
+	for i := range r.events {
+		e := &r.events[i]
+		if e.previous != block {
+			return open("a link to an earlier change leads nowhere")
+		}
+		block = e.block
+		if e.kind == ownerChanged {
+			owner = e.party
+		}
+	}
+	// After a deactivation the first registries name the identity itself as its owner, ours nobody.
+	if r.owner != owner && (owner != Address{} || r.owner != r.identity) {
+		return open("the owner is not the one of the last owner event")
+	}
+	return nil
+}
+
+// walk follows the links from the newest change to the oldest, one request for each block.
+func (r *reading) walk(ctx context.Context) ([]event, error) {
+	var all []event // newest block first
+	for next, steps := r.changed, 0; next != 0; steps++ {
+		if steps == maxWalk {
+			return nil, fault(did.IncompleteAnswer, "the node refuses ranges, and the history has too many blocks to ask one by one")
+		}
+		at := quantity(next)
+		calls := []ethrpc.Call{r.logs(at, at), {Method: "eth_getBlockByNumber", Params: []any{at, false}}}
+		if err := r.send(ctx, calls); err != nil {
+			return nil, err
+		}
+		if err := calls[0].Err; err != nil {
+			return nil, wrap(did.Unavailable, err)
+		}
+		b, err := blockOf(&calls[1])
+		if err != nil {
+			return nil, err
+		}
+		events, err := r.take(&calls[0], next, next)
+		if err != nil {
+			return nil, err
+		}
+		if b.Number != next {
+			return nil, fault(did.GarbledAnswer, "another block than asked for")
+		}
+		if len(events) == 0 || events[0].previous >= next || events[0].blockHash != b.Hash {
+			return nil, open("the logs of a block with a change are missing")
+		}
+		r.blocks[next] = b
+		if all = append(events, all...); len(all) > maxEvents {
+			return nil, tooMany()
+		}
+		next = events[0].previous
+	}
+	// A reorganisation during the walk would mix two chains.
+	calls := []ethrpc.Call{{Method: "eth_getBlockByNumber", Params: []any{quantity(r.head.Number), false}}}
+	if err := r.send(ctx, calls); err != nil {
+		return nil, err
+	}
+	if b, err := blockOf(&calls[0]); err != nil || b.Hash != r.head.Hash {
+		return nil, open("the chain moved while it was walked")
+	}
+	return all, nil
+}
+
+func tooMany() error { return fault(did.IncompleteAnswer, "a history of more events than are read") }
