@@ -43,7 +43,7 @@ type Key struct {
 }
 
 // Parse reads a key set. Keys of types and curves that are not in use here are left out (RFC 7517 section 5); a key that has private
-// members or is malformed makes the set unacceptable.
+// members or is malformed, and a "kid" that occurs twice, make the set unacceptable.
 func Parse(data []byte) ([]Key, error) {
 	v, err := strictjson.Parse(data, strictjson.Limits{Bytes: maxSet, Depth: 8})
 	if err != nil {
@@ -54,6 +54,7 @@ func Parse(data []byte) ([]Key, error) {
 		return nil, ErrSet
 	}
 	keys := []Key{}
+	seen := map[string]bool{}
 	for e := range list.Elements() {
 		pub, err := pubkey.ParseJWK(e.Raw())
 		switch {
@@ -65,18 +66,29 @@ func Parse(data []byte) ([]Key, error) {
 			return nil, ErrSet
 		}
 		k := Key{Public: pub}
-		k.ID, _ = e.Get("kid").Text()
-		k.Use, _ = e.Get("use").Text()
+		if kid := e.Get("kid"); kid.Exists() {
+			var ok bool
+			if k.ID, ok = kid.Text(); !ok || seen[k.ID] {
+				return nil, ErrSet
+			}
+			seen[k.ID] = true
+		}
+		k.Use, _ = e.Get("use").Text() // ParseJWK has seen that these are strings
 		k.Algorithm, _ = e.Get("alg").Text()
 		keys = append(keys, k)
 	}
 	return keys, nil
 }
 
-// Marshal writes a key set for publication.
+// Marshal writes a key set for publication. No two keys may have one ID.
 func Marshal(keys []Key) ([]byte, error) {
 	set := jwk.NewSet()
+	seen := map[string]bool{}
 	for _, k := range keys {
+		if k.ID != "" && seen[k.ID] {
+			return nil, ErrSet
+		}
+		seen[k.ID] = true
 		j, err := toJWX(k.Public)
 		if err != nil {
 			return nil, err
@@ -89,7 +101,7 @@ func Marshal(keys []Key) ([]byte, error) {
 				return nil, ErrKey
 			}
 		}
-		if err := set.AddKey(j); err != nil { // refuses the same key twice
+		if err := set.AddKey(j); err != nil {
 			return nil, ErrSet
 		}
 	}

@@ -1,0 +1,78 @@
+package pubkey
+
+import (
+	"bytes"
+	"testing"
+)
+
+// Whatever ParseJWK accepts has a canonical form that leads back to the same key.
+func FuzzParseJWK(f *testing.F) {
+	for _, s := range []string{
+		`{` + ecKey + `}`, `{` + edKey + `,"use":"sig"}`, `{` + xKey + `,"alg":"ECDH-ES"}`, `{` + ecKey + `,"d":"` + d256 + `"}`,
+		`{"kty":"EC","crv":"secp256k1","x":"eb5mfvncu6xVoGKVzocLBwKb_NstzijZWfKBWxb4F5g","y":"SDradyajxGVdpPv8DhEIqP0XtEimhVQZnEfQj_sQ1Lg"}`,
+		`{"kty":"RSA","n":"AQAB","e":"AQAB"}`, `{"kty":"EC","kty":"OKP"}`, `[`, ``, "{\"kty\":\"\xff\"}",
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		k, err := ParseJWK(data)
+		if err != nil {
+			if !k.IsZero() {
+				t.Fatal("a key beside an error")
+			}
+			return
+		}
+		back, err := ParseJWK(k.JWK())
+		if err != nil || !back.Equal(k) || !bytes.Equal(back.JWK(), k.JWK()) {
+			t.Fatalf("the canonical form is another key: %v", err)
+		}
+		if _, err := New(k.Public()); err != nil {
+			t.Fatalf("New refuses what ParseJWK accepted: %v", err)
+		}
+	})
+}
+
+// A Multikey that is accepted is the only spelling of its key.
+func FuzzParseMultikey(f *testing.F) {
+	for _, s := range []string{
+		"z6MkiTBz1ymuepAQ4HEHYSF1H8quG5GLVVQR3djdX3mDooWp", "z6LSeu9HkTHSfLLeUs2nnzUSNedgDUevfNQgQjQC23ZCit6F",
+		"zQ3shokFTS3brHcDQrn82RUDfCZESWL1ZdCEJwekUDPQiYBme", "zDnaerDaTF5BXEavCrfRZEk316dpbLsfPDZ3WJ5hRTPFU2169",
+		"z82Lm1MpAkeJcix9K8TMiLd5NMAhnwkjjCBeWHXyu3U4oT2MVJJKXkcVBgjGhnLBn2Kaau9", "z", "zé", "f8024", "z1111",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		k, err := ParseMultikey(s)
+		if err != nil {
+			return
+		}
+		if back, ok := k.Multikey(); !ok || back != s {
+			t.Fatalf("%q has the canonical form %q", s, back)
+		}
+		if byJWK, err := ParseJWK(k.JWK()); err != nil || !byJWK.Equal(k) {
+			t.Fatalf("the JWK is another key: %v", err)
+		}
+	})
+}
+
+// No input makes Verify panic, and none but the signature passes.
+func FuzzVerify(f *testing.F) {
+	keys := map[Algorithm]Key{}
+	for _, a := range algorithms {
+		s := generate(f, a)
+		keys[a] = s.Public()
+		f.Add(byte(0), []byte("another input"), sign(f, s, a, []byte("input")))
+	}
+	address, _ := keys[ES256K].Address()
+	f.Add(byte(1), []byte{}, make([]byte, 65))
+	f.Fuzz(func(t *testing.T, _ byte, input, sig []byte) {
+		for a, k := range keys {
+			if k.Verify(a, input, sig) == nil {
+				t.Fatal("a forgery")
+			}
+		}
+		if FromAddress(address).Verify(ES256K, input, sig) == nil {
+			t.Fatal("a forgery")
+		}
+	})
+}
