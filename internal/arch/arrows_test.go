@@ -81,7 +81,11 @@ var rules = []rule{
 	},
 	{
 		name: "go-ethereum stays with the chain", from: []string{"..."}, not: append([]string{"internal/deps"}, chainRooms...), never: []string{goEthereum}, tests: true,
-		why: "it is LGPL and large; only who resolves from or writes to a chain pays for it",
+		why: "it is LGPL and large; only who writes to a chain or simulates one pays for it",
+	},
+	{
+		name: "who resolves links no go-ethereum", from: []string{"did/didethr"}, never: []string{goEthereum},
+		why: "an agency reads the chain and writes nothing; events are few and simple",
 	},
 	{
 		name: "only internal/jwks imports jwx", from: []string{"..."}, not: []string{"internal/jwks"}, never: []string{jwx}, direct: true, tests: true,

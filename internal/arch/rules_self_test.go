@@ -46,6 +46,10 @@ func TestEachRuleCanFail(t *testing.T) {
 			[]string{"~internal/ethrpc: github.com/ethereum/go-ethereum/rpc"}, "internal/ethrpc -> github.com/ethereum/go-ethereum/rpc",
 			[]string{"~did/didethr/anchor: github.com/ethereum/go-ethereum/core/types"},
 		},
+		"who resolves links no go-ethereum": {
+			[]string{"~did/didethr: ~did/didethr/anchor", "~did/didethr/anchor: github.com/ethereum/go-ethereum/core/types"}, "did/didethr -> did/didethr/anchor -> github.com/ethereum/go-ethereum/core/types",
+			[]string{"~did/didethr: |~did/didethr/ethrtest", "~did/didethr/ethrtest: github.com/ethereum/go-ethereum/core/vm"},
+		},
 		"only internal/jwks imports jwx": {
 			[]string{"~testvectors/differential: |github.com/lestrrat-go/jwx/v2/jws"}, "testvectors/differential -> github.com/lestrrat-go/jwx/v2/jws",
 			[]string{"~internal/jwks: github.com/lestrrat-go/jwx/v2/jwk", "~testvectors/differential: ~internal/jwks"},
