@@ -133,18 +133,19 @@ func (t *Type) claim(name string) *Claim {
 	return nil
 }
 
-// Reasons of this package.
+// Reasons of this package. They are about an issuer's record and never about a presentation, so their words are kept apart from the
+// verifier's.
 const (
 	BadCatalogue    disclosure.Reason = "catalogue_malformed"
-	BadClaims       disclosure.Reason = "claims_malformed"   // not one JSON object without duplicate members
-	UnknownClaim    disclosure.Reason = "claim_unknown"      // the type has no claim of that name
-	NearMiss        disclosure.Reason = "claim_near_miss"    // it has none, but Error.Near is one letter or space away
-	MissingClaim    disclosure.Reason = "claim_missing"      // the type has a claim that the card lacks
-	WrongType       disclosure.Reason = "claim_wrong_type"   // such as a number where a string is due
-	WrongFormat     disclosure.Reason = "claim_wrong_format" // empty, outside the pattern, no such day
-	ImplausibleDate disclosure.Reason = "claim_implausible"  // a birth after the day of issue, or more than 150 years before
-	AlreadyComputed disclosure.Reason = "claim_computed"     // Compute was given a claim that it computes
-	NoTime          disclosure.Reason = "no_time"            // Compute was given the zero time
+	BadClaims       disclosure.Reason = "record_malformed"          // not one JSON object without duplicate members
+	UnknownClaim    disclosure.Reason = "record_claim_unknown"      // the type has no claim of that name
+	NearMiss        disclosure.Reason = "record_claim_near_miss"    // it has none, but Error.Near is one letter or space away
+	MissingClaim    disclosure.Reason = "record_claim_missing"      // the type has a claim that the card lacks
+	WrongType       disclosure.Reason = "record_claim_wrong_type"   // such as a number where a string is due
+	WrongFormat     disclosure.Reason = "record_claim_wrong_format" // empty, outside the pattern, no such day
+	ImplausibleDate disclosure.Reason = "record_date_implausible"   // a birth after the day of issue, or more than 150 years before
+	AlreadyComputed disclosure.Reason = "record_claim_computed"     // Compute was given a claim that it computes
+	NoTime          disclosure.Reason = "record_time_missing"       // Compute was given the zero time
 )
 
 // Error is the error of this package. It names claims, never their values.

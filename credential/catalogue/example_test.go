@@ -32,6 +32,6 @@ func ExampleType_Check() {
 	fmt.Println(err)
 	fmt.Println(errors.Is(err, catalogue.NearMiss))
 	// Output:
-	// catalogue: claim_near_miss in Foundational ID at "ID Number ", did you mean "ID Number"
+	// catalogue: record_claim_near_miss in Foundational ID at "ID Number ", did you mean "ID Number"
 	// true
 }
