@@ -81,7 +81,7 @@ const maxEncodedKey = 132
 // key reads the public key of a method.
 func (m *Method) key() (pubkey.Key, bool) {
 	curve, known := methodCurves[m.Type]
-	if !known {
+	if !known || m.materials() != 1 { // two keys in one method: nobody can say which one it names
 		return pubkey.Key{}, false
 	}
 	var k pubkey.Key
@@ -101,6 +101,19 @@ func (m *Method) key() (pubkey.Key, bool) {
 		return pubkey.Key{}, false
 	}
 	return k, true
+}
+
+// materials counts the forms in which a method holds a key.
+func (m *Method) materials() (n int) {
+	if m.PublicKeyJwk != nil {
+		n++
+	}
+	for _, s := range []string{m.PublicKeyMultibase, m.PublicKeyHex, m.PublicKeyBase58, m.PublicKeyBase64, m.PublicKeyPem, m.BlockchainAccountID, m.Value} {
+		if s != "" {
+			n++
+		}
+	}
+	return n
 }
 
 // bareKey reads the encodings of older suites, which hold a key without saying its curve.

@@ -248,7 +248,8 @@ func (p *documentParser) method(v strictjson.Value) (string, error) {
 	return id, nil
 }
 
-// material reads the key. A method may hold it in one form only (DID Core 1.0 section 5.2.1).
+// material reads the key. A method may hold it in one form only (DID Core 1.0 section 5.2.1). An account beside a key occurs in
+// documents of did:pkh; such a method parses and gives no key.
 func (m *Method) material(v strictjson.Value) error {
 	found := 0
 	if jwk := v.Get("publicKeyJwk"); jwk.Exists() {
@@ -274,7 +275,9 @@ func (m *Method) material(v strictjson.Value) error {
 			return wrap(part.member, errString)
 		}
 		*part.to = text
-		found++
+		if part.to != &m.BlockchainAccountID {
+			found++
+		}
 	}
 	if found > 1 {
 		return errors.New("a method holds several keys")

@@ -54,10 +54,10 @@ func TestMarshalRefuses(t *testing.T) {
 		keys []Key
 		want error
 	}{
-		"the zero key":       {[]Key{{}}, ErrKey},
-		"an address":         {[]Key{{Public: pubkey.FromAddress([20]byte{1})}}, ErrKey},
-		"secp256k1":          {[]Key{{Public: generate(t, pubkey.ES256K).Public()}}, ErrKey},
-		"one kid twice":      {[]Key{{ID: "1", Public: k}, {ID: "1", Public: generate(t, pubkey.EdDSA).Public()}}, ErrSet},
+		"the zero key":  {[]Key{{}}, ErrKey},
+		"an address":    {[]Key{{Public: pubkey.FromAddress([20]byte{1})}}, ErrKey},
+		"secp256k1":     {[]Key{{Public: generate(t, pubkey.ES256K).Public()}}, ErrKey},
+		"one kid twice": {[]Key{{ID: "1", Public: k}, {ID: "1", Public: generate(t, pubkey.EdDSA).Public()}}, ErrSet},
 	} {
 		if _, err := Marshal(c.keys); !errors.Is(err, c.want) {
 			t.Errorf("%s: got %v, want %v", name, err, c.want)

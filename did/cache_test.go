@@ -1,0 +1,177 @@
+package did
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// counting answers with a fresh resolution each time and counts.
+func counting(calls *atomic.Int64, err error) Resolver {
+	return resolverFunc(func(_ context.Context, id DID, _ At) (*Resolution, error) {
+		calls.Add(1)
+		if err != nil {
+			return nil, err
+		}
+		return &Resolution{Document: &Document{ID: id}}, nil
+	})
+}
+
+func TestCacheKeepsForATime(t *testing.T) {
+	var calls atomic.Int64
+	c := Cache(counting(&calls, nil), time.Minute).(*cache)
+	now := day(1)
+	c.now = func() time.Time { return now }
+	resolve := func() *Resolution {
+		t.Helper()
+		r, err := c.Resolve(t.Context(), DID{subject}, At{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	first := resolve()
+	now = now.Add(time.Minute - 1)
+	if resolve() != first || calls.Load() != 1 {
+		t.Error("asked again within the time")
+	}
+	now = now.Add(1)
+	if resolve() == first || calls.Load() != 2 {
+		t.Error("kept beyond the time")
+	}
+	now = now.Add(-time.Hour) // a clock that was set back must not keep an entry for ever
+	if resolve(); calls.Load() != 3 {
+		t.Error("an entry from the future was used")
+	}
+}
+
+func TestCacheOnlyForTheNewestState(t *testing.T) {
+	var calls atomic.Int64
+	c := Cache(counting(&calls, nil), time.Minute)
+	for _, at := range []At{{Block: 1}, {Time: day(1)}, {Anchor: &Anchor{}}} {
+		for range 2 {
+			if _, err := c.Resolve(t.Context(), DID{subject}, at); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if calls.Load() != 6 {
+		t.Errorf("%d calls, want 6", calls.Load())
+	}
+}
+
+func TestCacheKeepsNoErrors(t *testing.T) {
+	for _, want := range []Code{NotFound, Unavailable} {
+		var calls atomic.Int64
+		c := Cache(counting(&calls, &Error{Code: want}), time.Minute)
+		for range 3 {
+			if _, err := c.Resolve(t.Context(), DID{subject}, At{}); !errors.Is(err, want) {
+				t.Errorf("got %v", err)
+			}
+		}
+		if calls.Load() != 3 {
+			t.Errorf("%s: %d calls, want 3", want, calls.Load())
+		}
+	}
+	if r := counting(new(atomic.Int64), nil); fmt.Sprintf("%p", Cache(r, 0)) != fmt.Sprintf("%p", r) {
+		t.Error("a cache that keeps nothing")
+	}
+}
+
+// Many callers share one resolve, and the cache stays bounded: the entry that was not asked for longest goes.
+func TestCacheIsBounded(t *testing.T) {
+	var calls atomic.Int64
+	c := Cache(counting(&calls, nil), time.Minute).(*cache)
+	c.size = 3
+	ask := func(i int) {
+		if _, err := c.Resolve(t.Context(), DID{fmt.Sprint("did:example:", i)}, At{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 3 {
+		ask(i)
+	}
+	ask(0)
+	ask(3) // pushes 1 out
+	ask(0)
+	ask(2)
+	if calls.Load() != 4 {
+		t.Errorf("%d calls, want 4", calls.Load())
+	}
+	ask(1)
+	if calls.Load() != 5 || len(c.entries) != 3 || c.order.Len() != 3 || len(c.flights) != 0 {
+		t.Errorf("%d calls, %d entries, %d in order, %d flights", calls.Load(), len(c.entries), c.order.Len(), len(c.flights))
+	}
+}
+
+func TestCacheSharesOneResolve(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var calls atomic.Int64
+		release := make(chan struct{})
+		c := Cache(resolverFunc(func(ctx context.Context, id DID, _ At) (*Resolution, error) {
+			calls.Add(1)
+			select {
+			case <-release:
+				return &Resolution{Document: &Document{ID: id}}, nil
+			case <-ctx.Done():
+				return nil, &Error{Unavailable, ctx.Err()}
+			}
+		}), time.Minute)
+
+		first, leave := context.WithCancel(t.Context())
+		var group sync.WaitGroup
+		group.Go(func() { // begins the resolve, then leaves: the others must not suffer
+			if _, err := c.Resolve(first, DID{subject}, At{}); !errors.Is(err, Unavailable) || !errors.Is(err, context.Canceled) {
+				t.Errorf("the one who left: %v", err)
+			}
+		})
+		synctest.Wait()
+		for range 5 {
+			group.Go(func() {
+				if r, err := c.Resolve(t.Context(), DID{subject}, At{}); err != nil || r.Document.ID.String() != subject {
+					t.Errorf("a waiter: %v", err)
+				}
+			})
+		}
+		synctest.Wait()
+		leave()
+		synctest.Wait()
+		close(release)
+		group.Wait()
+		if calls.Load() != 1 {
+			t.Errorf("%d calls, want 1", calls.Load())
+		}
+	})
+}
+
+func TestCacheLimitsAHangingResolve(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := Cache(resolverFunc(func(ctx context.Context, _ DID, _ At) (*Resolution, error) {
+			<-ctx.Done()
+			return nil, &Error{Unavailable, ctx.Err()}
+		}), time.Minute)
+		began := time.Now()
+		if _, err := c.Resolve(t.Context(), DID{subject}, At{}); !errors.Is(err, Unavailable) || time.Since(began) != fetchTimeout {
+			t.Errorf("%v after %v", err, time.Since(began))
+		}
+	})
+}
+
+func TestCacheSurvivesAFaultyResolver(t *testing.T) {
+	for name, r := range map[string]Resolver{
+		"panic":     resolverFunc(func(context.Context, DID, At) (*Resolution, error) { panic("boom") }),
+		"no answer": resolverFunc(func(context.Context, DID, At) (*Resolution, error) { return nil, nil }),
+	} {
+		c := Cache(r, time.Minute)
+		for range 2 {
+			if res, err := c.Resolve(t.Context(), DID{subject}, At{}); !errors.Is(err, InternalError) || res != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+}
