@@ -202,3 +202,13 @@ func (t *tree) member(v strictjson.Value, name string) (strictjson.Value, int32)
 	}
 	return strictjson.Value{}, plain
 }
+
+// RevealedNames lets package credential see which top-level claims came from disclosures, without building paths.
+func (v *Verified) RevealedNames(strictjson.Inside) []string {
+	parts := v.t.members[v.t.payload]
+	out := make([]string, len(parts))
+	for i, n := range parts {
+		out[i], _ = v.t.parts[n].name.Text()
+	}
+	return out
+}

@@ -1,0 +1,102 @@
+package credential
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"time"
+
+	"github.com/khyer/khyer/did/pubkey"
+	"github.com/khyer/khyer/disclosure"
+)
+
+// Holder holds the private key that cards are bound to. It is safe for concurrent use if its Signer is.
+type Holder struct{ signer pubkey.Signer }
+
+// NewHolder makes a holder. Its methods fail if s is nil.
+func NewHolder(s pubkey.Signer) *Holder { return &Holder{s} }
+
+// Held is a card that a holder has received and verified. It is read-only.
+type Held struct {
+	Verified *Verified
+	u        *disclosure.Unverified
+	sdjwt    []byte
+}
+
+// Bytes returns the card as it was received, to be stored.
+func (h *Held) Bytes() []byte { return append([]byte(nil), h.sdjwt...) }
+
+// Receive checks a card when it arrives (RFC 9901 section 7.2): the issuer's signature, that every disclosure has its place, that it
+// is valid at now, that it carries no key binding, and that it is bound to this holder's key. A stored card is received again.
+// Errors are *disclosure.Error.
+func (h *Holder) Receive(sdjwt []byte, issuer pubkey.Key, now time.Time) (*Held, error) {
+	if h == nil || h.signer == nil {
+		return nil, fail(CallerFault)
+	}
+	p, err := Parse(sdjwt, SDJWTVC, disclosure.Limits{Bytes: 16 << 20, Disclosures: 100_000})
+	if err != nil {
+		return nil, err
+	}
+	if p.binding != nil {
+		return nil, fail(disclosure.KeyBindingPresent)
+	}
+	v, err := p.Verify(issuer, Binding{InsecureUnbound: true}, now)
+	if err != nil {
+		return nil, err
+	}
+	if v.Holder.IsZero() {
+		return nil, fail(HolderKeyMissing)
+	}
+	if !v.Holder.Equal(h.signer.Public()) {
+		return nil, fail(HolderKeyMismatch)
+	}
+	return &Held{Verified: v, u: p.u, sdjwt: append([]byte(nil), sdjwt...)}, nil
+}
+
+// Showing says what is shown to whom.
+type Showing struct {
+	Reveal          []disclosure.Path // see disclosure.Unverified.Select
+	Audience, Nonce string            // what the verifier sent; required
+	At              time.Time         // becomes iat of the key binding; required
+}
+
+// Present returns a presentation (SD-JWT+KB): the issuer-signed part as it was received, the disclosures that Reveal needs, and a
+// key binding for one audience and nonce (RFC 9901 section 4.3). Errors are *disclosure.Error; NoSuchClaim names the path.
+func (h *Holder) Present(ctx context.Context, card *Held, s Showing) ([]byte, error) {
+	if card == nil {
+		return nil, fail(CallerFault)
+	}
+	return present(ctx, h, card.u, s)
+}
+
+// PresentSDJWT is Present for an SD-JWT of any type that the holder has not received with Receive and does not vouch for.
+func (h *Holder) PresentSDJWT(ctx context.Context, sdjwt []byte, s Showing) ([]byte, error) {
+	u, err := disclosure.Parse(sdjwt, disclosure.Limits{Bytes: 16 << 20, Disclosures: 100_000})
+	if err != nil {
+		return nil, err
+	}
+	if _, _, ok := u.KeyBinding(); ok {
+		return nil, fail(disclosure.KeyBindingPresent)
+	}
+	return present(ctx, h, u, s)
+}
+
+func present(ctx context.Context, h *Holder, u *disclosure.Unverified, s Showing) ([]byte, error) {
+	if h == nil || h.signer == nil || s.Audience == "" || s.Nonce == "" || s.At.IsZero() {
+		return nil, fail(CallerFault)
+	}
+	algs := h.signer.Public().Algorithms()
+	if len(algs) == 0 {
+		return nil, fail(AlgorithmUnsupported)
+	}
+	shown, err := u.Select(s.Reveal)
+	if err != nil {
+		return nil, err
+	}
+	hash := u.Hash().New()
+	hash.Write(shown)
+	claims := object("aud", s.Audience, "nonce", s.Nonce, "sd_hash", base64.RawURLEncoding.EncodeToString(hash.Sum(nil)))
+	claims = append(appendNumber(claims[:len(claims)-1], "iat", s.At), '}')
+	header := object("alg", string(algs[0]), "typ", typKB)
+	return appendJWS(shown, ctx, h.signer, algs[0], header, json.RawMessage(claims))
+}

@@ -1,0 +1,189 @@
+package credential
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/khyer/khyer/credential/status"
+	"github.com/khyer/khyer/did/pubkey"
+	"github.com/khyer/khyer/disclosure"
+	"github.com/khyer/khyer/internal/strictjson"
+)
+
+// IssuerConfig says who issues.
+type IssuerConfig struct {
+	ID     string           // the issuer's DID, becomes iss
+	KeyID  string           // of the signing key: ID + "#" + fragment, or "#" + fragment
+	Signer pubkey.Signer    // holds the private key
+	Now    func() time.Time // nil means time.Now
+}
+
+// Issuer signs cards. It is safe for concurrent use if its Signer is.
+type Issuer struct {
+	c      IssuerConfig
+	header []byte
+}
+
+// NewIssuer checks c: all but Now is required, and KeyID must name a key of ID as the DID profile demands.
+func NewIssuer(c IssuerConfig) (*Issuer, error) {
+	if c.Signer == nil || c.ID == "" {
+		return nil, fail(CallerFault)
+	}
+	if _, err := (Hint{Issuer: c.ID, KeyID: c.KeyID}).VerificationMethod(); err != nil {
+		return nil, err
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return &Issuer{c: c, header: object("typ", typVC, "kid", c.KeyID)}, nil
+}
+
+// Card is what an issuer puts into one credential.
+type Card struct {
+	Type      string          // vct
+	Claims    json.RawMessage // a JSON object; its values are kept byte for byte
+	Conceal   disclosure.ConcealOptions
+	Holder    pubkey.Key        // becomes cnf; required unless InsecureUnbound
+	NotBefore time.Time         // becomes nbf unless zero
+	Expires   time.Time         // becomes exp unless zero
+	Status    *status.Reference // becomes status unless nil
+
+	// InsecureUnbound allows a card that whoever copies it can show.
+	InsecureUnbound bool
+}
+
+// Issue signs a card and returns it as a compact SD-JWT. Times are whole seconds. Errors are *disclosure.Error (ClaimReserved and
+// MustBePlain name the claim), or wrap SignerFailed and what the signer said.
+func (i *Issuer) Issue(ctx context.Context, c Card) ([]byte, error) {
+	if c.Type == "" || c.Holder.IsZero() != c.InsecureUnbound {
+		return nil, fail(CallerFault)
+	}
+	for _, p := range c.Conceal.Paths {
+		if len(p) > 0 {
+			if name, ok := p[0].(string); ok && slices.Contains(plainClaims, name) {
+				return nil, failAt(MustBePlain, name)
+			}
+		}
+	}
+	claims, err := i.withRegistered(c)
+	if err != nil {
+		return nil, err
+	}
+	payload, disclosures, err := disclosure.Conceal(claims, c.Conceal)
+	if err != nil {
+		return nil, err
+	}
+	return Sign(ctx, i.c.Signer, i.header, payload, disclosures)
+}
+
+// withRegistered puts the registered claims before those of the card.
+func (i *Issuer) withRegistered(c Card) ([]byte, error) {
+	v, err := strictjson.Parse(c.Claims, strictjson.Limits{Bytes: 1 << 30})
+	if err != nil || v.Kind() != strictjson.Object {
+		return nil, fail(disclosure.NothingToConceal)
+	}
+	for name := range v.Members() {
+		if name == "iat" || slices.Contains(plainClaims, name) {
+			return nil, failAt(ClaimReserved, name)
+		}
+	}
+	out := object("iss", i.c.ID, "vct", c.Type)
+	out = appendNumber(out[:len(out)-1], "iat", i.c.Now())
+	if !c.NotBefore.IsZero() {
+		out = appendNumber(out, "nbf", c.NotBefore)
+	}
+	if !c.Expires.IsZero() {
+		out = appendNumber(out, "exp", c.Expires)
+	}
+	if !c.Holder.IsZero() {
+		out = append(append(append(out, `,"cnf":{"jwk":`...), c.Holder.JWK()...), '}')
+	}
+	if c.Status != nil {
+		out = append(out, `,"status":{"status_list":{"idx":`...)
+		out = strconv.AppendUint(out, c.Status.Index, 10)
+		out = append(out, `,"uri":`...)
+		out = append(appendString(out, c.Status.URI), "}}"...)
+	}
+	if v.Len() > 0 {
+		out = append(out, ',')
+	}
+	return append(out, v.Raw()[1:]...), nil
+}
+
+// Sign makes a compact SD-JWT of a payload and disclosures that disclosure.Conceal returned. The header is a JSON object without alg,
+// which the signer's key fixes. Issuer.Issue is the way to make an SD-JWT VC; Sign is for SD-JWTs of other types.
+func Sign(ctx context.Context, s pubkey.Signer, header, payload json.RawMessage, disclosures []string) ([]byte, error) {
+	algs := s.Public().Algorithms()
+	if len(algs) == 0 {
+		return nil, fail(AlgorithmUnsupported)
+	}
+	h, err := strictjson.Parse(header, strictjson.Limits{Bytes: 64 << 10})
+	if err != nil || h.Kind() != strictjson.Object || h.Get("alg").Exists() {
+		return nil, fail(HeaderMalformed)
+	}
+	full := object("alg", string(algs[0]))
+	if h.Len() > 0 {
+		full = append(append(full[:len(full)-1], ','), h.Raw()[1:]...)
+	}
+	size := 128 + (len(full)+len(payload))*4/3
+	for _, d := range disclosures {
+		size += len(d) + 1
+	}
+	out, err := appendJWS(make([]byte, 0, size), ctx, s, algs[0], full, payload)
+	if err != nil {
+		return nil, err
+	}
+	out = append(out, '~')
+	for _, d := range disclosures {
+		out = append(append(out, d...), '~')
+	}
+	return out, nil
+}
+
+func appendJWS(dst []byte, ctx context.Context, s pubkey.Signer, alg pubkey.Algorithm, header, payload []byte) ([]byte, error) {
+	from := len(dst)
+	dst = base64.RawURLEncoding.AppendEncode(dst, header)
+	dst = append(dst, '.')
+	dst = base64.RawURLEncoding.AppendEncode(dst, payload)
+	sig, err := s.Sign(ctx, alg, dst[from:])
+	if err != nil {
+		return nil, &signerError{err}
+	}
+	dst = append(dst, '.')
+	return base64.RawURLEncoding.AppendEncode(dst, sig), nil
+}
+
+// signerError keeps what an HSM or a KMS said, for those who run it.
+type signerError struct{ err error }
+
+func (e *signerError) Error() string {
+	return "credential: " + string(SignerFailed) + ": " + e.err.Error()
+}
+func (e *signerError) Unwrap() []error { return []error{SignerFailed, e.err} }
+
+// object writes a JSON object of string members.
+func object(namesAndValues ...string) []byte {
+	out := []byte{'{'}
+	for i := 0; i < len(namesAndValues); i += 2 {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(appendString(out, namesAndValues[i]), ':')
+		out = appendString(out, namesAndValues[i+1])
+	}
+	return append(out, '}')
+}
+
+func appendString(dst []byte, s string) []byte {
+	b, _ := json.Marshal(s) // a string always marshals
+	return append(dst, b...)
+}
+
+func appendNumber(dst []byte, name string, t time.Time) []byte {
+	dst = append(appendString(append(dst, ','), name), ':')
+	return strconv.AppendInt(dst, t.Unix(), 10)
+}

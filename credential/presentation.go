@@ -1,0 +1,318 @@
+package credential
+
+import (
+	"bytes"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/khyer/khyer/credential/status"
+	"github.com/khyer/khyer/did/pubkey"
+	"github.com/khyer/khyer/disclosure"
+	"github.com/khyer/khyer/internal/strictjson"
+)
+
+// Binding is what a verifier demands of the key binding.
+type Binding struct {
+	// Audience and Nonce must be equal to aud and nonce, byte for byte. Both are required.
+	Audience, Nonce string
+	// MaxAge is how long ago the key binding may have been made; zero means 5 minutes.
+	MaxAge time.Duration
+	// Skew is how far clocks may differ, for every check of a time; zero means 30 seconds, negative none.
+	Skew time.Duration
+	// InsecureUnbound accepts a card without key binding, which anyone who copied it can show. A key binding that is there is
+	// checked all the same, unless Audience and Nonce are both empty: then it is ignored.
+	InsecureUnbound bool
+}
+
+func (b Binding) orDefault() Binding {
+	if b.MaxAge <= 0 {
+		b.MaxAge = 5 * time.Minute
+	}
+	if b.Skew == 0 {
+		b.Skew = 30 * time.Second
+	}
+	b.Skew = max(b.Skew, 0)
+	return b
+}
+
+// Presentation is a parsed presentation that nobody has verified. It is read-only and safe for concurrent use.
+type Presentation struct {
+	u       *disclosure.Unverified
+	profile Profile
+	hint    Hint
+	expires time.Time
+	starts  time.Time
+	status  *status.Reference
+	binding *binding
+}
+
+// binding is a parsed key binding JWT.
+type binding struct {
+	sig             disclosure.Signature
+	alg             pubkey.Algorithm
+	aud, nonce      string
+	issued          time.Time
+	sdHash, claimed []byte // as computed over what came in, and as the JWT says
+}
+
+// Parse reads a presentation within limits and checks everything that needs no key and no clock. Errors are *disclosure.Error.
+func Parse(sdjwt []byte, profile Profile, l disclosure.Limits) (*Presentation, error) {
+	u, err := disclosure.Parse(sdjwt, l)
+	if err != nil {
+		return nil, err
+	}
+	p := &Presentation{u: u, profile: profile}
+	if err := p.readCard(); err != nil {
+		return nil, err
+	}
+	return p, p.readBinding()
+}
+
+func (p *Presentation) readCard() error {
+	h, err := parseHeader(p.u.Signatures()[0].Protected)
+	if err != nil {
+		return err
+	}
+	if p.profile == SDJWTVC && h.typ != typVC || h.typ == typKB {
+		return fail(TypeHeader)
+	}
+	c := p.u.Payload(strictjson.Inside{})
+	p.hint = Hint{KeyID: h.kid, Algorithm: h.alg, CarriesKey: h.carriesKey}
+	var errs [7]error
+	p.hint.Issuer, errs[0] = text(c.Get("iss"), "iss")
+	p.hint.IssuedAt, errs[2] = numericDate(c.Get("iat"), "iat")
+	p.expires, errs[3] = numericDate(c.Get("exp"), "exp")
+	p.starts, errs[4] = numericDate(c.Get("nbf"), "nbf")
+	if p.profile == SDJWTVC {
+		p.hint.Type, errs[1] = text(c.Get("vct"), "vct")
+		p.status, errs[5] = readStatus(c.Get("status"))
+		errs[6] = checkPlain(c)
+	}
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	if p.profile == SDJWTVC && p.hint.Type == "" {
+		return fail(TypeMissing)
+	}
+	return nil
+}
+
+// checkPlain refuses digests within the claims that must stand in the clear: what a key or a status says may not depend on what the
+// holder chose to show.
+func checkPlain(c strictjson.Value) error {
+	for _, name := range plainClaims {
+		if holdsDigests(c.Get(name)) {
+			return failAt(MustBePlain, name)
+		}
+	}
+	return nil
+}
+
+func holdsDigests(v strictjson.Value) bool {
+	if v.Get("_sd").Exists() || v.Get("...").Exists() {
+		return true
+	}
+	for _, e := range v.Pairs() {
+		if holdsDigests(e) {
+			return true
+		}
+	}
+	for e := range v.Elements() {
+		if holdsDigests(e) {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *Presentation) readBinding() error {
+	sig, sdHash, ok := p.u.KeyBinding()
+	if !ok {
+		return nil
+	}
+	h, err := parseHeader(sig.Protected)
+	if err != nil {
+		return err
+	}
+	if h.typ != typKB {
+		return fail(BindingMalformed)
+	}
+	raw, ok := strictjson.AppendBase64URL(nil, sig.Input[bytes.IndexByte(sig.Input, '.')+1:])
+	if !ok {
+		return fail(disclosure.BadEncoding)
+	}
+	c, err := strictjson.Parse(raw, strictjson.Limits{Bytes: 64 << 10, Depth: 8})
+	if err != nil || c.Kind() != strictjson.Object {
+		return fail(BindingMalformed)
+	}
+	b := &binding{sig: sig, alg: h.alg, sdHash: sdHash}
+	var ok1, ok2, ok3 bool
+	b.aud, ok1 = c.Get("aud").Text() // a single string: section 4.3 of RFC 9901 allows no array
+	b.nonce, ok2 = c.Get("nonce").Text()
+	claimed, ok3 := c.Get("sd_hash").Text()
+	b.issued, err = numericDate(c.Get("iat"), "iat")
+	if !ok1 || !ok2 || !ok3 || err != nil || b.issued.IsZero() {
+		return fail(BindingMalformed)
+	}
+	b.claimed = []byte(claimed)
+	// A key binding JWT is a JWT: its own exp and nbf would count. The specification has no use for them, and nobody sends them.
+	if c.Get("exp").Exists() || c.Get("nbf").Exists() {
+		return fail(BindingMalformed)
+	}
+	p.binding = b
+	return nil
+}
+
+// Hint returns what the card says of itself.
+func (p *Presentation) Hint() Hint { return p.hint }
+
+// Precheck makes the checks that cost no curve: key binding present, audience, nonce, sd_hash, times. It may only reject. Whoever
+// made the presentation may have written anything, so a rejection says nothing about an issuer.
+func (p *Presentation) Precheck(b Binding, now time.Time) error {
+	b = b.orDefault()
+	if !b.InsecureUnbound && (b.Audience == "" || b.Nonce == "") {
+		return fail(CallerFault)
+	}
+	if err := p.checkBinding(b, now); err != nil {
+		return err
+	}
+	return checkTimes(p.hint.IssuedAt, p.starts, p.expires, b.Skew, now)
+}
+
+// ignored tells whether the caller wants no key binding looked at.
+func (b Binding) ignored() bool { return b.InsecureUnbound && b.Audience == "" && b.Nonce == "" }
+
+func (p *Presentation) checkBinding(b Binding, now time.Time) error {
+	if b.ignored() || p.binding == nil && b.InsecureUnbound {
+		return nil
+	}
+	k := p.binding
+	switch {
+	case k == nil:
+		return fail(BindingMissing)
+	case !equal(k.aud, b.Audience):
+		return fail(AudienceMismatch)
+	case !equal(k.nonce, b.Nonce):
+		return fail(NonceMismatch)
+	case k.issued.After(now.Add(b.Skew)):
+		return fail(BindingInFuture)
+	case k.issued.Before(now.Add(-b.MaxAge - b.Skew)):
+		return fail(BindingTooOld)
+	case subtle.ConstantTimeCompare(k.claimed, []byte(base64.RawURLEncoding.EncodeToString(k.sdHash))) != 1:
+		return fail(HashMismatch)
+	}
+	return nil
+}
+
+func equal(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
+
+func checkTimes(issued, starts, expires time.Time, skew time.Duration, now time.Time) error {
+	switch {
+	case !expires.IsZero() && !now.Before(expires.Add(skew)):
+		return fail(Expired)
+	case now.Add(skew).Before(starts):
+		return fail(NotYetValid)
+	case issued.After(now.Add(skew)):
+		return fail(IssuedInFuture)
+	}
+	return nil
+}
+
+// Verified is a verified presentation: every value was signed by the key that was given.
+type Verified struct {
+	Hint
+	Expires time.Time
+	Status  *status.Reference
+	// Holder is the key that cnf names, zero if there is none.
+	Holder pubkey.Key
+	// Bound tells that the holder proved to have that key, for this audience and nonce.
+	Bound bool
+	Body  *disclosure.Verified
+}
+
+// Verify checks everything about a presentation that an issuer's key and a clock can show: the signature by key, the disclosures,
+// the times, and the key binding as b demands (RFC 9901 sections 7.1 and 7.3). Whether key is the issuer's and whether the issuer
+// is trusted is the caller's part. Errors are *disclosure.Error.
+func (p *Presentation) Verify(key pubkey.Key, b Binding, now time.Time) (*Verified, error) {
+	if err := p.Precheck(b, now); err != nil {
+		return nil, err
+	}
+	b = b.orDefault()
+	body, err := p.u.Verify(func(s disclosure.Signature) error {
+		return checkSignature(key, p.hint.Algorithm, s, SignatureInvalid)
+	})
+	if err != nil {
+		return nil, err
+	}
+	v := &Verified{Hint: p.hint, Expires: p.expires, Status: p.status, Body: body}
+	if err := p.checkDisclosed(v, b, now); err != nil {
+		return nil, err
+	}
+	unbound := p.binding == nil || b.ignored()
+	if v.Holder, err = readHolder(body.Payload(strictjson.Inside{}).Get("cnf")); err != nil && (p.profile == SDJWTVC || !unbound) {
+		return nil, err
+	}
+	if unbound {
+		return v, nil
+	}
+	if v.Holder.IsZero() {
+		return nil, fail(HolderKeyMissing)
+	}
+	if err := checkSignature(v.Holder, p.binding.alg, p.binding.sig, BindingSignature); err != nil {
+		return nil, err
+	}
+	v.Bound = true
+	return v, nil
+}
+
+// checkSignature turns a refusal of package pubkey into a reason of ours.
+func checkSignature(key pubkey.Key, alg pubkey.Algorithm, s disclosure.Signature, invalid disclosure.Reason) error {
+	switch err := key.Verify(alg, s.Input, s.Value); {
+	case err == nil:
+		return nil
+	case errors.Is(err, pubkey.AlgorithmMismatch):
+		return fail(AlgorithmMismatch)
+	}
+	return fail(invalid)
+}
+
+// checkDisclosed looks at what came from disclosures: an SD-JWT VC may not hide a registered claim, and in any SD-JWT a validity claim
+// counts wherever it stands (RFC 9901 section 9.7).
+func (p *Presentation) checkDisclosed(v *Verified, b Binding, now time.Time) error {
+	for _, name := range v.Body.RevealedNames(strictjson.Inside{}) {
+		if p.profile == SDJWTVC && slices.Contains(plainClaims, name) {
+			return failAt(MustBePlain, name)
+		}
+		if name != "exp" && name != "nbf" && name != "iat" {
+			continue
+		}
+		raw, _ := v.Body.Claim(disclosure.Path{name})
+		val, err := strictjson.Parse(raw, strictjson.Limits{})
+		if err != nil {
+			return failAt(ClaimMalformed, name)
+		}
+		t, err := numericDate(val, name)
+		if err != nil {
+			return err
+		}
+		switch name {
+		case "exp":
+			v.Expires = t
+			err = checkTimes(time.Time{}, time.Time{}, t, b.Skew, now)
+		case "nbf":
+			err = checkTimes(time.Time{}, t, time.Time{}, b.Skew, now)
+		default:
+			v.IssuedAt = t
+			err = checkTimes(t, time.Time{}, time.Time{}, b.Skew, now)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

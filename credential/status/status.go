@@ -1,0 +1,82 @@
+// Package status holds the status of credentials as a Token Status List tells it (draft-ietf-oauth-status-list-20): what a reference
+// in a card looks like, and how a value is read from a list. Fetching and checking the lists' own tokens is not built yet; a Source
+// that the caller supplies does it.
+package status
+
+import (
+	"context"
+	"strconv"
+	"time"
+)
+
+// Value is the status of one credential (section 7.1).
+type Value uint8
+
+// The registered values.
+const (
+	Valid     Value = 0
+	Revoked   Value = 1 // the specification's name is INVALID: for good
+	Suspended Value = 2
+)
+
+func (v Value) String() string {
+	switch v {
+	case Valid:
+		return "valid"
+	case Revoked:
+		return "revoked"
+	case Suspended:
+		return "suspended"
+	}
+	return "status " + strconv.Itoa(int(v))
+}
+
+// Reference is where a credential's status stands: the status_list member of its status claim (section 6.2).
+type Reference struct {
+	URI   string
+	Index uint64
+}
+
+// Source gives the list at uri after checking that issuer, the DID that signed the card, may publish it. It is safe for concurrent
+// use. Any error means that the status is not known.
+type Source interface {
+	StatusList(ctx context.Context, uri, issuer string, now time.Time) (*List, error)
+}
+
+// Reason says why a list was refused.
+type Reason string
+
+func (r Reason) Error() string { return string(r) }
+
+// Reasons.
+const (
+	BadBits    Reason = "status_bits_unsupported"   // not 1, 2, 4 or 8 bits for each status
+	OutOfRange Reason = "status_index_out_of_range" // the reference points behind the end of the list
+)
+
+// List is an inflated status list. It is read-only and safe for concurrent use.
+type List struct {
+	bits   int
+	data   []byte
+	Issued time.Time // when the list was signed
+}
+
+// NewList makes a list of the bytes of section 4.1: bits is 1, 2, 4 or 8, and the lowest index stands in the least significant bits.
+// The list keeps data.
+func NewList(bits int, data []byte, issued time.Time) (*List, error) {
+	switch bits {
+	case 1, 2, 4, 8:
+		return &List{bits, data, issued}, nil
+	}
+	return nil, BadBits
+}
+
+// At returns the status with that index. An index out of range is an error: it never means valid.
+func (l *List) At(index uint64) (Value, error) {
+	perByte := uint64(8 / l.bits)
+	if index/perByte >= uint64(len(l.data)) {
+		return 0, OutOfRange
+	}
+	shift := index % perByte * uint64(l.bits)
+	return Value(l.data[index/perByte] >> shift & (1<<l.bits - 1)), nil
+}

@@ -1,0 +1,62 @@
+package verifier
+
+import (
+	"time"
+
+	"github.com/khyer/khyer/disclosure"
+)
+
+// Reason is a stable word for why something was not accepted. It is an error, so that errors.Is(err, verifier.Replayed) works.
+// Reasons lists all of them with their meaning.
+type Reason = disclosure.Reason
+
+// Rejection says that a presentation is not acceptable.
+type Rejection struct {
+	Reason Reason
+	Path   disclosure.Path // of the claim that the reason is about, if there is one
+	// Unauthenticated means that no issuer's signature had been verified when this was found: anybody can cause it, and it says
+	// nothing about an issuer.
+	Unauthenticated bool
+	Err             error // detail for developers; never holds a claim's value
+}
+
+func (r *Rejection) Error() string {
+	s := "verifier: rejected: " + string(r.Reason)
+	if len(r.Path) > 0 {
+		s += " at " + r.Path.String()
+	}
+	return s
+}
+
+// Unwrap returns the Reason and Err.
+func (r *Rejection) Unwrap() []error { return withReason(r.Reason, r.Err) }
+
+// Inconclusive says that a presentation could not be checked. Never accept it; trying again may help.
+type Inconclusive struct {
+	Reason     Reason
+	RetryAfter time.Duration // zero if waiting does not help: somebody has to mend something
+	Err        error
+}
+
+func (i *Inconclusive) Error() string {
+	s := "verifier: inconclusive: " + string(i.Reason)
+	if i.Err != nil {
+		s += ": " + i.Err.Error()
+	}
+	return s
+}
+
+// Unwrap returns the Reason and Err.
+func (i *Inconclusive) Unwrap() []error { return withReason(i.Reason, i.Err) }
+
+func withReason(r Reason, err error) []error {
+	if err == nil {
+		return []error{r}
+	}
+	return []error{r, err}
+}
+
+// Misuse is a mistake in the calling program: nothing was decided about a presentation.
+type Misuse struct{ Detail string }
+
+func (m *Misuse) Error() string { return "verifier: misuse: " + m.Detail }

@@ -1,0 +1,150 @@
+// Package verifier decides whether an agency may rely on what a citizen shows: an SD-JWT VC, selectively disclosed and bound to its
+// holder, from an issuer that is trusted for that type of credential.
+//
+// Make one [Verifier] with [New] for what a deployment trusts, and call [Verifier.Verify] with what one request expects. There are
+// three outcomes, and errors.As tells them apart: a *[Result] (accepted), a *[Rejection] (not acceptable, for a named reason) and an
+// *[Inconclusive] (could not be checked: retry, never accept). Any other error is a *[Misuse]: a mistake of the caller.
+//
+// The order of the checks: size and syntax; type and issuer in the trust source, before which nothing is resolved or fetched; the
+// cheap checks (audience, nonce, sd_hash, times), which may only reject; the issuer's key, fit for its purpose and time; its
+// signature; disclosures; key binding; the claims asked; status; and last the replay guard, which is used up only by acceptance.
+//
+// A rejection that comes before the issuer's signature was checked is marked Unauthenticated: anybody could have caused it.
+package verifier
+
+import (
+	"context"
+	"time"
+
+	"github.com/khyer/khyer/credential/status"
+	"github.com/khyer/khyer/did"
+	"github.com/khyer/khyer/disclosure"
+	"github.com/khyer/khyer/verifier/trust"
+)
+
+// Config is what a deployment trusts.
+type Config struct {
+	// Resolver finds the issuers' DID documents; required.
+	Resolver did.Resolver
+	// Issuers says who may issue what; required.
+	Issuers trust.Source
+	// Status gives status lists. Without it a card that names a status list is inconclusive.
+	Status status.Source
+	// Replay refuses a nonce that was accepted before; nil means a guard in this process's memory, which is enough for one process.
+	Replay ReplayGuard
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+
+	Skew       time.Duration // how far clocks may differ; zero means 30 seconds
+	BindingAge time.Duration // how old a key binding may be; zero means 5 minutes
+	StatusAge  time.Duration // how old a status list may be; zero means 24 hours
+	AnchorAge  time.Duration // how old the block that an issuer's DID was read at may be; zero means 30 minutes
+
+	// Limits bounds a presentation; zero fields mean the defaults of package disclosure.
+	Limits disclosure.Limits
+	// Observe, if set, is told of every outcome, with no claim and no holder.
+	Observe func(context.Context, Event)
+
+	// InsecureNoStatus accepts cards whose status could not be asked for want of a Status source. It shows in Result.Skipped.
+	InsecureNoStatus bool
+}
+
+// Expect is what one request expects.
+type Expect struct {
+	// Audience and Nonce are what the holder was told to bind the presentation to; both required.
+	Audience, Nonce string
+	// Type is the credential type (vct), exactly; required.
+	Type string
+	// Claims are the claims that were asked for; each must be there. At least one.
+	Claims []disclosure.Path
+	// RefuseSurplus rejects a presentation that shows more than was asked. Otherwise the surplus is dropped, and its paths reported.
+	RefuseSurplus bool
+	// InsecureUnbound accepts a presentation without key binding: whoever copied the card can make one. It shows in Result.Skipped.
+	InsecureUnbound bool
+}
+
+// Event is what Config.Observe is told. Issuer and Type are empty unless the issuer's signature was verified.
+type Event struct {
+	Verdict string // accepted, rejected or inconclusive
+	Reason  Reason
+	Issuer  string
+	Type    string
+	Took    time.Duration
+}
+
+// ReplayGuard remembers what was used up. Use returns true for exactly one of any number of callers with the same key, and false
+// for the others until the time is over; it is atomic and safe for concurrent use.
+type ReplayGuard interface {
+	Use(ctx context.Context, key [32]byte, until time.Time) (fresh bool, err error)
+}
+
+// Verifier verifies presentations. It is safe for concurrent use and starts no goroutine.
+type Verifier struct{ c Config }
+
+// New checks c and returns a Verifier. The error is a *Misuse.
+func New(c Config) (*Verifier, error) {
+	switch {
+	case c.Resolver == nil:
+		return nil, &Misuse{"Config.Resolver is missing"}
+	case c.Issuers == nil:
+		return nil, &Misuse{"Config.Issuers is missing: nobody is trusted by default"}
+	case c.Skew < 0 || c.BindingAge < 0 || c.StatusAge < 0 || c.AnchorAge < 0:
+		return nil, &Misuse{"a duration in Config is negative"}
+	}
+	if c.Replay == nil {
+		c.Replay = newMemoryGuard(time.Now)
+		if c.Now != nil {
+			c.Replay = newMemoryGuard(c.Now)
+		}
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	setDefault(&c.Skew, 30*time.Second)
+	setDefault(&c.BindingAge, 5*time.Minute)
+	setDefault(&c.StatusAge, 24*time.Hour)
+	setDefault(&c.AnchorAge, 30*time.Minute)
+	return &Verifier{c}, nil
+}
+
+func setDefault(d *time.Duration, to time.Duration) {
+	if *d == 0 {
+		*d = to
+	}
+}
+
+func (e Expect) check() error {
+	switch {
+	case e.Type == "":
+		return &Misuse{"Expect.Type is missing"}
+	case len(e.Claims) == 0:
+		return &Misuse{"Expect.Claims is empty: name the claims that were asked for"}
+	case !e.InsecureUnbound && (e.Audience == "" || e.Nonce == ""):
+		return &Misuse{"Expect.Audience or Expect.Nonce is missing"}
+	case (e.Audience == "") != (e.Nonce == ""):
+		return &Misuse{"Expect.Audience and Expect.Nonce go together"}
+	}
+	for _, p := range e.Claims {
+		if p.Check() != nil {
+			return &Misuse{"Expect.Claims has a malformed path"}
+		}
+	}
+	return nil
+}
+
+// Verify verifies one presentation of one card. The error is *Rejection, *Inconclusive or *Misuse.
+func (v *Verifier) Verify(ctx context.Context, presentation []byte, e Expect) (*Result, error) {
+	if err := e.check(); err != nil {
+		return nil, err
+	}
+	begun := time.Now()
+	a := attempt{Verifier: v, ctx: ctx, expect: e, now: v.c.Now()}
+	res, err := a.run(presentation)
+	if v.c.Observe != nil {
+		v.c.Observe(ctx, a.event(err, time.Since(begun)))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return res, nil
+}
