@@ -40,13 +40,13 @@ var rooms = []room{
 	{"did/didjwk", []string{"did", "did/pubkey", "internal/strictjson"}},
 	{"did/didtest", []string{"did", "did/pubkey"}},
 	{"did/didethr", []string{"did", "did/pubkey", "internal/ethrpc", "internal/strictjson", decred, multibase, keccak}},
-	{"did/didethr/anchor", []string{"did", "did/pubkey", "did/didethr", "internal/ethrpc", goEthereum, decred}},
+	{"did/didethr/anchor", []string{"did", "did/pubkey", "did/didethr", "internal/ethrpc", goEthereum, decred, multibase, keccak}},
 	{"did/didethr/ethrtest", []string{"did/didethr", "internal/ethrpc", "internal/strictjson", goEthereum, "github.com/holiman/uint256"}},
 	{"credential/catalogue", []string{"disclosure", "internal/strictjson"}},
 	{"credential/status", []string{"did/pubkey", "internal/jose", "internal/strictjson"}},
 	{"credential", []string{"disclosure", "did/pubkey", "credential/status", "internal/jose", "internal/strictjson"}},
-	{"verifier/trust", []string{"did", "did/pubkey", "internal/strictjson"}},
-	{"verifier", []string{"disclosure", "did", "did/pubkey", "credential", "credential/status", "verifier/trust"}},
+	{"verifier/trust", []string{"disclosure", "did", "did/pubkey", "internal/strictjson"}},
+	{"verifier", []string{"disclosure", "did", "did/pubkey", "credential", "credential/status", "verifier/trust", "internal/strictjson"}},
 	{"testvectors", nil},
 }
 
