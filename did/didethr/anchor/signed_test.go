@@ -1,0 +1,184 @@
+package anchor
+
+import (
+	"context"
+	"math/big"
+	"testing"
+
+	"github.com/khyer/khyer/did/didethr/ethrtest"
+)
+
+// The signed operations. The text that is signed is built here a second time from EIP-712's rules, independently of the contract.
+
+var signedOps = []string{"ChangeOwner", "AddDelegate", "RevokeDelegate", "SetAttribute", "RevokeAttribute"}
+
+const (
+	kindSigned  = "veriKey"
+	nameSigned  = "did/svc/Example"
+	valueSigned = "https://services.example"
+)
+
+// typed returns hashStruct of an operation (EIP-712, "Definition of hashStruct").
+func typed(id [20]byte, op string, other [20]byte, nonce uint64) [32]byte {
+	typeHash := func(fields string) [32]byte {
+		return keccak([]byte(op + "(address identity," + fields + ",uint256 nonce)"))
+	}
+	who, value := addressWord(other), keccak([]byte(valueSigned))
+	var words [][32]byte
+	switch op {
+	case "ChangeOwner":
+		words = [][32]byte{typeHash("address newOwner"), addressWord(id), who}
+	case "AddDelegate":
+		words = [][32]byte{typeHash("bytes32 delegateType,address delegate,uint256 validity"), addressWord(id), name(kindSigned), who, day}
+	case "RevokeDelegate":
+		words = [][32]byte{typeHash("bytes32 delegateType,address delegate"), addressWord(id), name(kindSigned), who}
+	case "SetAttribute":
+		words = [][32]byte{typeHash("bytes32 name,bytes value,uint256 validity"), addressWord(id), name(nameSigned), value, day}
+	case "RevokeAttribute":
+		words = [][32]byte{typeHash("bytes32 name,bytes value"), addressWord(id), name(nameSigned), value}
+	}
+	return keccak(join(append(words, uintWord(nonce))...))
+}
+
+func digest(chainID uint64, registry, id [20]byte, op string, other [20]byte, nonce uint64) [32]byte {
+	domain := keccak(join(
+		keccak([]byte("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)")),
+		keccak([]byte("EthereumDIDRegistry")), keccak([]byte("1")), uintWord(chainID), addressWord(registry)))
+	what := typed(id, op, other, nonce)
+	return keccak([]byte{0x19, 0x01}, domain[:], what[:])
+}
+
+// signedCall packs a signed operation; sig has r, s and v.
+func (w *world) signedCall(id [20]byte, op string, other [20]byte, sig [65]byte) []byte {
+	r, s, v := [32]byte(sig[:32]), [32]byte(sig[32:64]), uintWord(uint64(sig[64]))
+	switch op {
+	case "ChangeOwner":
+		return pack("changeOwnerSigned(address,uint8,bytes32,bytes32,address)", addressWord(id), v, r, s, addressWord(other))
+	case "AddDelegate":
+		return pack("addDelegateSigned(address,uint8,bytes32,bytes32,bytes32,address,uint256)", addressWord(id), v, r, s, name(kindSigned), addressWord(other), day)
+	case "RevokeDelegate":
+		return pack("revokeDelegateSigned(address,uint8,bytes32,bytes32,bytes32,address)", addressWord(id), v, r, s, name(kindSigned), addressWord(other))
+	case "SetAttribute":
+		return pack("setAttributeSigned(address,uint8,bytes32,bytes32,bytes32,bytes,uint256)", addressWord(id), v, r, s, name(nameSigned), tail(valueSigned), day)
+	case "RevokeAttribute":
+		return pack("revokeAttributeSigned(address,uint8,bytes32,bytes32,bytes32,bytes)", addressWord(id), v, r, s, name(nameSigned), tail(valueSigned))
+	}
+	panic(op)
+}
+
+func (w *world) signature(who int, d [32]byte) [65]byte {
+	sig, err := w.people[who].SignDigest(context.Background(), d)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	sig[64] += 27
+	return sig
+}
+
+// sign returns a signed operation with the identity's present nonce.
+func (w *world) sign(who int, id [20]byte, op string, other [20]byte) []byte {
+	return w.signedCall(id, op, other, w.signature(who, digest(w.chain.ChainID(), w.registry, id, op, other, w.nonce(id))))
+}
+
+func TestSignedOperations(t *testing.T) {
+	w := newWorld(t, ethrtest.Options{})
+	id, helper := w.id(dorji), w.id(karma)
+	for i, op := range []string{"SetAttribute", "RevokeAttribute", "AddDelegate", "RevokeDelegate", "ChangeOwner"} {
+		data := w.sign(dorji, id, op, helper)
+		r := w.must(relay, data)
+		t.Logf("%sSigned: %d gas", op, r.GasUsed)
+		if w.nonce(id) != uint64(i+1) {
+			t.Errorf("%s: nonce %d", op, w.nonce(id))
+		}
+		if op == "AddDelegate" && !w.validDelegate(id, kindSigned, helper) {
+			t.Error("the delegate was not added")
+		}
+		if w.history(id) != accumulate(id, w.logs()) {
+			t.Errorf("%s: the accumulator is not that of the events", op)
+		}
+		w.notTheOwner(data) // a second time: the nonce has moved on
+	}
+	if w.owner(id) != helper {
+		t.Error("the owner did not change")
+	}
+	logs := w.logs()
+	if len(logs) != 5 || string(logs[0].Value) != valueSigned || logs[1].Words[2] != uintWord(0) || logs[3].Words[2] != uintWord(0) {
+		t.Errorf("events %+v", logs)
+	}
+}
+
+// notTheOwner: a signature over another text, or by another key, recovers to an address that owns nothing.
+func (w *world) notTheOwner(data []byte) {
+	w.t.Helper()
+	w.refused(relay, "bad_actor", data)
+}
+
+// TestReplayOfSignedOperation is fault F5: on the legacy registry a delegate that was added by signature can be added again after its
+// revocation, once the owner has changed.
+func TestReplayOfSignedOperation(t *testing.T) {
+	w := newWorld(t, ethrtest.Options{})
+	id, helper := w.id(dorji), w.id(relay)
+	w.must(dorji, changeOwner(id, w.id(karma)))
+	add := w.sign(karma, id, "AddDelegate", helper)
+	w.must(relay, add)
+	w.must(karma, revokeDelegate(id, kindSigned, helper))
+	w.notTheOwner(add)
+	if w.validDelegate(id, kindSigned, helper) {
+		t.Error("the revoked delegate is valid again")
+	}
+}
+
+// TestUnusedSignatureAfterOwnersReturn: a change of owner voids what was signed before, also if the same owner comes back.
+func TestUnusedSignatureAfterOwnersReturn(t *testing.T) {
+	w := newWorld(t, ethrtest.Options{})
+	id := w.id(dorji)
+	old := w.sign(dorji, id, "AddDelegate", w.id(relay))
+	w.must(dorji, changeOwner(id, w.id(karma)))
+	w.must(karma, changeOwner(id, id))
+	w.notTheOwner(old)
+}
+
+// TestSignatureForAnotherPlace is fault F6: the same signature on another chain, registry, identity or operation.
+func TestSignatureForAnotherPlace(t *testing.T) {
+	w := newWorld(t, ethrtest.Options{})
+	id, helper := w.id(dorji), w.id(karma)
+	for _, op := range signedOps {
+		for what, d := range map[string][32]byte{
+			"chain":    digest(1, w.registry, id, op, helper, 0),
+			"registry": digest(w.chain.ChainID(), [20]byte{1}, id, op, helper, 0),
+			"identity": digest(w.chain.ChainID(), w.registry, helper, op, helper, 0),
+			"nonce":    digest(w.chain.ChainID(), w.registry, id, op, helper, 1),
+		} {
+			t.Run(op+" other "+what, func(t *testing.T) {
+				w.t = t
+				w.notTheOwner(w.signedCall(id, op, helper, w.signature(dorji, d)))
+			})
+		}
+		t.Run(op+" by somebody else", func(t *testing.T) { w.t = t; w.notTheOwner(w.sign(karma, id, op, helper)) })
+	}
+	w.t = t
+	// Adding and revoking a delegate sign the same fields but one; neither stands in for the other.
+	revoke := w.signature(dorji, digest(w.chain.ChainID(), w.registry, id, "RevokeDelegate", helper, 0))
+	w.notTheOwner(w.signedCall(id, "AddDelegate", helper, revoke))
+	// What the deployed registries have signed, without a chain id, means nothing here.
+	legacy := keccak(append(append(append([]byte{0x19, 0}, w.registry[:]...), make([]byte, 32)...), append(id[:], append([]byte("changeOwner"), helper[:]...)...)...))
+	w.notTheOwner(w.signedCall(id, "ChangeOwner", helper, w.signature(dorji, legacy)))
+}
+
+// TestTwinOfASignature: (r, n-s) with the other v recovers to the same key, and is refused (EIP-2).
+func TestTwinOfASignature(t *testing.T) {
+	w := newWorld(t, ethrtest.Options{})
+	id := w.id(dorji)
+	sig := w.signature(dorji, digest(w.chain.ChainID(), w.registry, id, "SetAttribute", [20]byte{}, 0))
+	order, _ := new(big.Int).SetString("fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141", 16)
+	twin := sig
+	new(big.Int).Sub(order, new(big.Int).SetBytes(sig[32:64])).FillBytes(twin[32:64])
+	twin[64] = 27 + 28 - sig[64]
+	w.refused(relay, "bad_signature", w.signedCall(id, "SetAttribute", [20]byte{}, twin))
+	for _, v := range []byte{0, 1, 26, 29, 255} {
+		bad := sig
+		bad[64] = v
+		w.refused(relay, "bad_signature", w.signedCall(id, "SetAttribute", [20]byte{}, bad))
+	}
+	w.must(relay, w.signedCall(id, "SetAttribute", [20]byte{}, sig))
+}
