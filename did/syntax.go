@@ -88,7 +88,7 @@ func (u URL) String() string {
 // Errors never quote the input: a header of a presentation may be all that it is.
 var (
 	errLong   = errors.New("longer than 2048 bytes")
-	errScheme = errors.New("does not begin with did:")
+	errScheme = errors.New("the scheme is not did")
 	errMethod = errors.New("the method name is not lower-case letters and digits")
 	errID     = errors.New("the method-specific id is empty or ends in a colon")
 	errChar   = errors.New("a character that the grammar does not allow, or a bad percent-encoding")

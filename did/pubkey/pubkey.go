@@ -90,37 +90,6 @@ func New(pub crypto.PublicKey) (Key, error) {
 	return Key{}, fail(Unsupported)
 }
 
-func fromECDSA(pub *ecdsa.PublicKey) (Key, error) {
-	if pub == nil || pub.Curve == nil || pub.X == nil || pub.Y == nil {
-		return Key{}, fail(Malformed)
-	}
-	switch pub.Curve {
-	case elliptic.P256(), elliptic.P384():
-		point, err := pub.Bytes()
-		if err != nil {
-			return Key{}, fail(OffCurve)
-		}
-		if pub.Curve == elliptic.P256() {
-			return fromNIST(p256, point)
-		}
-		return fromNIST(p384, point)
-	}
-	// Several packages have a secp256k1 of their own; they agree on its constants.
-	c, k := pub.Curve.Params(), secp256k1.S256().Params()
-	if c == nil || c.P == nil || c.N == nil || c.B == nil || c.Gx == nil || c.Gy == nil ||
-		c.P.Cmp(k.P) != 0 || c.N.Cmp(k.N) != 0 || c.B.Cmp(k.B) != 0 || c.Gx.Cmp(k.Gx) != 0 || c.Gy.Cmp(k.Gy) != 0 {
-		return Key{}, fail(Unsupported)
-	}
-	if pub.X.Sign() < 0 || pub.Y.Sign() < 0 || pub.X.Cmp(k.P) >= 0 || pub.Y.Cmp(k.P) >= 0 {
-		return Key{}, fail(OffCurve)
-	}
-	point := make([]byte, 65)
-	point[0] = 4
-	pub.X.FillBytes(point[1:33])
-	pub.Y.FillBytes(point[33:])
-	return fromKoblitz(point)
-}
-
 // fromNIST takes an uncompressed point.
 func fromNIST(c *curve, point []byte) (Key, error) {
 	pub, err := ecdsa.ParseUncompressedPublicKey(c.params, point)

@@ -38,10 +38,11 @@ func FromCrypto(s crypto.Signer) (Signer, error) {
 		return nil, fail(Unsupported)
 	}
 	if priv, ok := s.(*ecdsa.PrivateKey); ok && pub.k.curve == koblitz {
-		if priv.D == nil || priv.D.Sign() <= 0 || priv.D.BitLen() > 256 {
-			return nil, fail(NotPrivate)
+		d, err := scalarOf(priv)
+		if err != nil {
+			return nil, err
 		}
-		local, err := newKoblitzSigner(priv.D.FillBytes(make([]byte, 32)))
+		local, err := newKoblitzSigner(d)
 		if err != nil {
 			return nil, err
 		}

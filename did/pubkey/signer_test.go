@@ -1,5 +1,7 @@
 package pubkey
 
+//lint:file-ignore SA1019 the tests build broken keys
+
 import (
 	"context"
 	"crypto"
