@@ -12,7 +12,6 @@
 package ethrtest
 
 import (
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"math/big"
@@ -333,9 +332,4 @@ func (c *Chain) mine() error {
 	c.clock = max(c.clock, sealed.block.Time())
 	c.pool.prune(c.ledger)
 	return nil
-}
-
-// String names the endpoint.
-func (c *Chain) String() string {
-	return "chain " + hex.EncodeToString(c.ledger.config.ChainID.Bytes()) + " at " + c.URL()
 }
