@@ -1,0 +1,84 @@
+package verifier_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/khyer/khyer/verifier"
+)
+
+// Every Reason that is declared in a room below stands in the table once, and the table holds nothing else.
+func TestReasonTableIsComplete(t *testing.T) {
+	declared := map[string]string{}
+	for _, dir := range []string{"../disclosure", "../credential", "trust", "."} {
+		files, _ := filepath.Glob(filepath.Join(dir, "*.go"))
+		for _, file := range files {
+			if strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			f, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, d := range f.Decls {
+				g, ok := d.(*ast.GenDecl)
+				if !ok || g.Tok != token.CONST {
+					continue
+				}
+				for _, s := range g.Specs {
+					v := s.(*ast.ValueSpec)
+					if !isReason(v.Type) {
+						continue
+					}
+					word, err := strconv.Unquote(v.Values[0].(*ast.BasicLit).Value)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if declared[word] != "" {
+						t.Errorf("%s and %s are the same word", declared[word], v.Names[0].Name)
+					}
+					declared[word] = v.Names[0].Name
+				}
+			}
+		}
+	}
+	if len(declared) < 70 {
+		t.Fatalf("only %d reasons found: the test looks in the wrong place", len(declared))
+	}
+	codes, listed := map[string]bool{}, map[string]bool{}
+	for _, i := range verifier.Reasons() {
+		word := string(i.Reason)
+		if declared[word] == "" || listed[word] {
+			t.Errorf("%s is in the table twice, or declared nowhere", word)
+		}
+		listed[word] = true
+		if codes[i.HelpCode] || !regexp.MustCompile(`^[FHCIRSE]\d\d$`).MatchString(i.HelpCode) || i.Meaning == "" {
+			t.Errorf("%s: help code %q, meaning %q", word, i.HelpCode, i.Meaning)
+		}
+		codes[i.HelpCode] = true
+		if i.Reviewed && i.Dzongkha == "" {
+			t.Errorf("%s: nothing was reviewed", word)
+		}
+	}
+	for word := range declared {
+		if !listed[word] {
+			t.Errorf("%s is not in the table", word)
+		}
+	}
+}
+
+func isReason(e ast.Expr) bool {
+	switch e := e.(type) {
+	case *ast.Ident:
+		return e.Name == "Reason"
+	case *ast.SelectorExpr:
+		return e.Sel.Name == "Reason"
+	}
+	return false
+}

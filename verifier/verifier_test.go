@@ -1,0 +1,483 @@
+package verifier_test
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"reflect"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/khyer/khyer/credential"
+	"github.com/khyer/khyer/credential/status"
+	"github.com/khyer/khyer/did"
+	"github.com/khyer/khyer/did/pubkey"
+	"github.com/khyer/khyer/disclosure"
+	"github.com/khyer/khyer/verifier"
+	"github.com/khyer/khyer/verifier/trust"
+)
+
+func TestAccepted(t *testing.T) {
+	w := newWorld(t)
+	w.subject.Anchor = did.Anchor{Chain: "eip155:1337", Block: 64, Time: now.Add(-10 * time.Minute), Trust: "asserted"}
+	res := w.accepted()
+	name, err := res.Text("Full Name")
+	if err != nil || name != "Pema Example" {
+		t.Errorf("%q %v", name, err)
+	}
+	c := res.Cards[0]
+	if c.Issuer != registry || c.IssuerName != "Example Civil Registry" || c.KeyID != registry+"#key-1" || c.Type != idCard || c.Anchor.Block != 64 ||
+		c.SignedAt != now.Add(-time.Hour) || c.Expires != now.Add(time.Hour) || res.At != now || c.Surplus != nil || res.Skipped != nil {
+		t.Errorf("%#v", c)
+	}
+	if c.Concealed != 5 { // Date of Birth, Village, Home, two children; what is inside Home is not seen at all
+		t.Errorf("%d concealed", c.Concealed)
+	}
+	if _, ok := c.Claim(disclosure.Path{"Date of Birth"}); ok {
+		t.Error("a claim that was not shown can be read")
+	}
+}
+
+func TestRelativeKeyIDAndES256K(t *testing.T) {
+	for _, alg := range []pubkey.Algorithm{pubkey.ES256, pubkey.ES384, pubkey.ES256K, pubkey.EdDSA} {
+		w := newWorld(t)
+		w.registry, w.citizen = generate(t, alg), generate(t, alg)
+		w.subject.Keys[0].Public = w.registry.Public()
+		w.kid = "#key-1"
+		w.accepted()
+	}
+}
+
+func TestClaimsOfEveryShape(t *testing.T) {
+	w := newWorld(t)
+	w.reveal = []disclosure.Path{{"Home", "Gewog"}, {"Children", 1}, {"Village "}}
+	w.expect.Claims = []disclosure.Path{{"Home"}, {"Children", nil}, {"Village "}, {"vct"}}
+	c := w.accepted().Cards[0]
+	for _, x := range []struct {
+		p    disclosure.Path
+		want string
+	}{
+		{disclosure.Path{"Home"}, `{"Dzongkhag":"Thimphu","Gewog":"Chang"}`},
+		{disclosure.Path{"Home", "Gewog"}, `"Chang"`},
+		{disclosure.Path{"Home", "Village"}, ``},
+		{disclosure.Path{"Children", nil}, `["Deki"]`},
+		{disclosure.Path{"Children", 0}, ``},
+		{disclosure.Path{"Village "}, `"Olakha"`},
+		{disclosure.Path{"Village"}, ``},
+		{disclosure.Path{"iss"}, ``},
+	} {
+		if got, ok := c.Claim(x.p); string(got) != x.want || ok != (x.want != "") {
+			t.Errorf("%v: %s %v, want %s", x.p, got, ok, x.want)
+		}
+	}
+}
+
+func TestSurplus(t *testing.T) {
+	w := newWorld(t)
+	w.expect.Claims = []disclosure.Path{{"ID Number"}}
+	c := w.accepted().Cards[0]
+	if !reflect.DeepEqual(c.Surplus, []disclosure.Path{{"Full Name"}}) {
+		t.Errorf("%v", c.Surplus)
+	}
+	if _, ok := c.Claim(disclosure.Path{"Full Name"}); ok {
+		t.Error("the surplus can be read")
+	}
+	w = newWorld(t)
+	w.expect.Claims, w.expect.RefuseSurplus = []disclosure.Path{{"ID Number"}}, true
+	if rej := w.rejected(verifier.SurplusClaims, false); rej.Path.String() != `"Full Name"` {
+		t.Errorf("%v", rej.Path)
+	}
+}
+
+// Attacks and faults, each by what differs from an acceptable presentation.
+func TestRejected(t *testing.T) {
+	type m = map[string]any
+	stranger := generate(t, pubkey.ES256)
+	for _, c := range []struct {
+		name            string
+		change          func(w *world)
+		want            verifier.Reason
+		unauthenticated bool
+	}{
+		{"StolenPresentationToOtherAudience", func(w *world) { w.kb = m{"aud": "https://other.example"} }, credential.AudienceMismatch, true},
+		{"AudienceThatOnlyBeginsAlike", func(w *world) { w.kb = m{"aud": agency + "/"} }, credential.AudienceMismatch, true},
+		{"AudienceAmongOthers", func(w *world) { w.kb = m{"aud": []string{agency, "https://other.example"}} }, credential.BindingMalformed, true},
+		{"ReplayedWithOldNonce", func(w *world) { w.kb = m{"nonce": "yesterday"} }, credential.NonceMismatch, true},
+		{"KeyBindingOfOtherDisclosures", func(w *world) { w.kb = m{"sd_hash": base64.RawURLEncoding.EncodeToString(make([]byte, 32))} }, credential.HashMismatch, true},
+		{"DisclosureAddedAfterBinding", func(w *world) {
+			full := ""
+			w.tamper = func(s string) string { full = s; return s }
+			w.altered = func(p string) string {
+				i := strings.LastIndexByte(p, '~')
+				return p[:i+1] + strings.Split(full, "~")[4] + "~" + p[i+1:]
+			}
+		}, credential.HashMismatch, true},
+		{"DisclosureRemovedAfterBinding", func(w *world) {
+			w.altered = func(p string) string { s := strings.Split(p, "~"); return strings.Join(append(s[:1], s[2:]...), "~") }
+		}, credential.HashMismatch, true},
+		{"StolenCardWithoutTheHoldersKey", func(w *world) { w.holder = stranger }, credential.BindingSignature, true},
+		{"KeyBindingStripped", func(w *world) {
+			w.altered = func(p string) string { return p[:strings.LastIndexByte(p, '~')+1] }
+		}, credential.BindingMissing, true},
+		{"KeyBindingFromTheFuture", func(w *world) { w.kb = m{"iat": now.Add(time.Minute).Unix()} }, credential.BindingInFuture, true},
+		{"KeyBindingTooOld", func(w *world) { w.kb = m{"iat": now.Add(-6 * time.Minute).Unix()} }, credential.BindingTooOld, true},
+		{"KeyBindingTypedAsCard", func(w *world) { w.kbHead = m{"typ": "dc+sd-jwt"} }, credential.BindingMalformed, true},
+		{"KeyBindingWithoutAlgorithm", func(w *world) { w.kbHead = m{"alg": "none"} }, credential.AlgorithmUnsupported, true},
+		{"KeyBindingOfAnotherAlgorithm", func(w *world) { w.kbHead = m{"alg": "ES256K"} }, credential.AlgorithmMismatch, true},
+		{"CardTypedAsKeyBinding", func(w *world) { w.header = m{"typ": "kb+jwt"} }, credential.TypeHeader, true},
+		{"CardWithoutType", func(w *world) { w.header = m{"typ": nil} }, credential.TypeHeader, true},
+		{"UnsignedCard", func(w *world) { w.header = m{"alg": "none"} }, credential.AlgorithmUnsupported, true},
+		{"CardWithMAC", func(w *world) { w.header = m{"alg": "HS256"} }, credential.AlgorithmUnsupported, true},
+		{"AlgorithmInCapitalsBesideTheReal", func(w *world) { w.header = m{"ALG": "ES256"} }, credential.HeaderMalformed, true},
+		{"CriticalExtension", func(w *world) { w.header = m{"crit": []string{"b64"}, "b64": false} }, credential.HeaderCritical, true},
+		{"CertificateBesideDID", func(w *world) { w.header = m{"x5c": []string{"MII"}} }, credential.HeaderForeignKey, true},
+		{"KeyInHeader", func(w *world) { w.header = m{"jwk": m{"kty": "EC"}} }, credential.HeaderForeignKey, true},
+		{"NoKeyID", func(w *world) { w.header = m{"kid": nil} }, credential.KeyIDMissing, true},
+		{"KeyIDOfAnotherTrustedIssuer", func(w *world) { w.kid, w.signer = other+"#key-1", w.other }, credential.KeyIDForeign, true},
+		{"BareKeyName", func(w *world) { w.kid = "key-1" }, credential.KeyIDMalformed, true},
+		{"KeyIDWithQuery", func(w *world) { w.kid = registry + "?versionId=1#key-1" }, credential.KeyIDForeign, true},
+		{"KeyIDWithTwoFragments", func(w *world) { w.kid = "#key-1#key-2" }, credential.KeyIDMalformed, true},
+		{"SelfMadeIssuer", func(w *world) {
+			w.claims = m{"iss": "did:example:thief"}
+			w.kid = "did:example:thief#key-1"
+			w.signer = stranger
+		}, trust.IssuerNotTrusted, true},
+		{"IssuerInOtherCase", func(w *world) { w.claims = m{"iss": "did:example:Registry"}; w.kid = "#key-1" }, trust.IssuerNotTrusted, true},
+		{"TrustedIssuerOfAnotherType", func(w *world) { w.claims = m{"iss": other}; w.kid = "#key-1"; w.signer = w.other }, trust.TypeNotAccredited, true},
+		{"AnotherTypeThanAsked", func(w *world) { w.claims = m{"vct": "https://registry.example/types/other"} }, verifier.TypeMismatch, true},
+		{"StrangersKeyUnderTrustedName", func(w *world) { w.signer = stranger }, credential.SignatureInvalid, true},
+		{"UnknownKeyOfTrustedIssuer", func(w *world) { w.kid = "#key-2" }, verifier.IssuerKeyUnknown, true},
+		{"KeyForAuthenticationOnly", func(w *world) { w.subject.Keys[0].Purposes = []did.Purpose{did.Authentication} }, verifier.IssuerKeyWrongPurpose, true},
+		{"RevokedKey", func(w *world) { w.subject.Keys[0].Revoked = now.Add(-time.Minute) }, verifier.IssuerKeyRevoked, true},
+		{"BackdatedCardFromStolenKey", func(w *world) {
+			w.subject.Keys[0].Revoked = now.Add(-time.Minute)
+			w.claims = m{"iat": now.Add(-240 * time.Hour).Unix()}
+		}, verifier.IssuerKeyRevoked, true},
+		{"LapsedKey", func(w *world) { w.subject.Keys[0].Until = now.Add(-time.Minute) }, verifier.IssuerKeyExpired, true},
+		{"CardFromBeforeTheKey", func(w *world) { w.subject.Keys[0].From = now.Add(-time.Minute) }, verifier.IssuerKeyNotYetValid, true},
+		{"CompromisedKeyByID", func(w *world) { w.issuer.Compromised = []string{registry + "#key-1"} }, verifier.IssuerKeyCompromised, true},
+		{"CompromisedKeyByThumbprint", func(w *world) { w.issuer.Compromised = []string{w.registry.Public().Thumbprint()} }, verifier.IssuerKeyCompromised, true},
+		{"KeyOfAnUnnamedClass", func(w *world) { w.subject.Keys[0].Class = "controllerKey" }, verifier.IssuerKeyNotAccepted, true},
+		{"DeactivatedIssuer", func(w *world) { w.subject.Deactivated = true }, verifier.IssuerDeactivated, true},
+		{"IssuerNoLongerAccredited", func(w *world) { w.issuer.Until = now }, trust.TypeNotAccredited, true},
+		{"ExpiredCard", func(w *world) { w.claims = m{"exp": now.Add(-time.Minute).Unix()} }, credential.Expired, true},
+		{"NotYetValidCard", func(w *world) { w.claims = m{"nbf": now.Add(time.Minute).Unix()} }, credential.NotYetValid, true},
+		{"CardFromTheFuture", func(w *world) { w.claims = m{"iat": now.Add(time.Minute).Unix()} }, credential.IssuedInFuture, true},
+		{"ExpiryAsText", func(w *world) { w.claims = m{"exp": "1900000000"} }, credential.ClaimMalformed, true},
+		{"NegativeExpiry", func(w *world) { w.claims = m{"exp": -1} }, credential.ClaimMalformed, true},
+		{"IssuerAsList", func(w *world) { w.claims = m{"iss": []string{registry}} }, credential.ClaimMalformed, true},
+		{"TypeAsNumber", func(w *world) { w.claims = m{"vct": 7} }, credential.ClaimMalformed, true},
+		{"UnknownStatusMechanism", func(w *world) { w.claims = m{"status": m{"other": 1}} }, credential.StatusMalformed, true},
+		{"NoHolderKey", func(w *world) { w.claims = m{"cnf": nil} }, credential.HolderKeyMissing, true},
+		{"HolderKeyByReference", func(w *world) { w.claims = m{"cnf": m{"jku": "https://thief.example", "kid": "1"}} }, credential.HolderKeyMalformed, true},
+		{"ClaimNotShown", func(w *world) { w.reveal = w.reveal[:1] }, verifier.ClaimMissing, false},
+		{"NearMissOfAName", func(w *world) { w.expect.Claims = []disclosure.Path{{"Full name"}} }, verifier.ClaimMissing, false},
+		{"Garbage", func(w *world) { w.tamper = func(string) string { return "not a card" } }, disclosure.Malformed, true},
+		{"Nothing", func(w *world) { w.tamper = func(string) string { return "" } }, disclosure.Malformed, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			c.change(w)
+			w.rejected(c.want, c.unauthenticated)
+		})
+	}
+}
+
+// The holder himself may try: he changes a claim and binds the result with his own key.
+func TestHolderChangesAClaim(t *testing.T) {
+	w := newWorld(t)
+	card := string(w.present())
+	parts := strings.Split(card, "~")
+	for i, p := range parts {
+		if raw, err := base64.RawURLEncoding.DecodeString(p); err == nil && strings.Contains(string(raw), "10000000001") {
+			parts[i] = base64.RawURLEncoding.EncodeToString([]byte(strings.Replace(string(raw), "10000000001", "10000000002", 1)))
+		}
+	}
+	shown := strings.Join(parts[:len(parts)-1], "~") + "~"
+	_, err := w.verifier().Verify(context.Background(), []byte(shown+w.binding([]byte(shown))), w.expect)
+	if !errors.Is(err, disclosure.NotReferenced) {
+		t.Errorf("got %v, want %v", err, disclosure.NotReferenced)
+	}
+}
+
+func TestLapsedKeyWhereTheTrustEntryAllowsIt(t *testing.T) {
+	w := newWorld(t)
+	w.subject.Keys[0].Until = now.Add(-time.Minute)
+	w.issuer.LapsedUntil = now.Add(time.Hour)
+	w.accepted()
+	// Signed after the key had lapsed: nobody could have.
+	w = newWorld(t)
+	w.subject.Keys[0].Until = now.Add(-2 * time.Hour)
+	w.issuer.LapsedUntil = now.Add(time.Hour)
+	w.rejected(verifier.IssuerKeyExpired, true)
+}
+
+func TestKeyClassThatTheTrustEntryNames(t *testing.T) {
+	w := newWorld(t)
+	w.subject.Keys[0].Class = "controllerKey"
+	w.issuer.KeyClasses = []string{"controllerKey"}
+	w.accepted()
+}
+
+func TestReplayedPresentation(t *testing.T) {
+	w := newWorld(t)
+	v, p := w.verifier(), w.present()
+	if _, err := v.Verify(context.Background(), p, w.expect); err != nil {
+		t.Fatal(err)
+	}
+	_, err := v.Verify(context.Background(), p, w.expect)
+	var rej *verifier.Rejection
+	if !errors.As(err, &rej) || rej.Reason != verifier.Replayed || rej.Unauthenticated {
+		t.Errorf("%v", err)
+	}
+}
+
+// A nonce is used up by acceptance only: whoever sends rubbish with a citizen's nonce cannot lock her out.
+func TestFailedAttemptsDoNotBurnTheNonce(t *testing.T) {
+	w := newWorld(t)
+	v, p := w.verifier(), w.present()
+	for _, bad := range [][]byte{p[:len(p)-4], []byte("x~"), append([]byte("x"), p...)} {
+		if _, err := v.Verify(context.Background(), bad, w.expect); err == nil {
+			t.Fatal("accepted")
+		}
+	}
+	missing := w.expect
+	missing.Claims = []disclosure.Path{{"Date of Birth"}}
+	if _, err := v.Verify(context.Background(), p, missing); !errors.Is(err, verifier.ClaimMissing) {
+		t.Fatal(err)
+	}
+	if _, err := v.Verify(context.Background(), p, w.expect); err != nil {
+		t.Errorf("the citizen was locked out: %v", err)
+	}
+}
+
+func TestOneOfManyRacingPostsIsAccepted(t *testing.T) {
+	w := newWorld(t)
+	v, p := w.verifier(), w.present()
+	var accepted atomic.Int32
+	var wg sync.WaitGroup
+	for range 32 {
+		wg.Go(func() {
+			if _, err := v.Verify(context.Background(), p, w.expect); err == nil {
+				accepted.Add(1)
+			} else if !errors.Is(err, verifier.Replayed) {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if accepted.Load() != 1 {
+		t.Errorf("%d were accepted", accepted.Load())
+	}
+}
+
+func TestInconclusive(t *testing.T) {
+	for code, want := range map[did.Code]verifier.Reason{
+		did.Unavailable: verifier.ChainUnavailable, did.GarbledAnswer: verifier.ChainGarbled, did.IncompleteAnswer: verifier.ChainIncomplete,
+		did.StaleAnswer: verifier.ChainStale, did.WrongChain: verifier.ChainWrong, did.UnknownNetwork: verifier.NetworkUnknown,
+		did.MethodNotSupported: verifier.MethodUnknown, did.InternalError: verifier.ResolverFailed,
+	} {
+		w := newWorld(t)
+		w.resolver.Fail(registry, code)
+		w.inconclusive(want)
+	}
+	w := newWorld(t)
+	w.subject.Anchor = did.Anchor{Chain: "eip155:1", Block: 1, Time: now.Add(-31 * time.Minute)}
+	w.inconclusive(verifier.ChainStale)
+	w = newWorld(t)
+	w.config.Replay = guard{}
+	w.inconclusive(verifier.ReplayGuardFailed)
+	w = newWorld(t)
+	w.config.Issuers = failing{}
+	w.inconclusive(verifier.TrustUnavailable)
+}
+
+type guard struct{}
+
+func (guard) Use(context.Context, [32]byte, time.Time) (bool, error) { return true, errors.New("down") }
+
+type failing struct{}
+
+func (failing) Accreditation(context.Context, trust.Query) (*trust.Accreditation, error) {
+	return nil, errors.New("down")
+}
+
+// Nothing is resolved for an issuer that is not trusted for the type, nor for a presentation that fails a cheap check.
+func TestNoResolutionForStrangers(t *testing.T) {
+	for _, change := range []func(w *world){
+		func(w *world) { w.claims = map[string]any{"iss": other}; w.kid = "#key-1" },
+		func(w *world) { w.claims = map[string]any{"iss": "did:example:thief"}; w.kid = "#key-1" },
+		func(w *world) { w.kb = map[string]any{"aud": "https://other.example"} },
+		func(w *world) { w.kb = map[string]any{"nonce": "x"} },
+		func(w *world) { w.claims = map[string]any{"exp": 1} },
+	} {
+		w := newWorld(t)
+		change(w)
+		if _, err := w.verify(); err == nil {
+			t.Error("accepted")
+		}
+		if n := w.resolver.Resolved(""); n != 0 {
+			t.Errorf("%d resolutions", n)
+		}
+	}
+}
+
+func TestStatus(t *testing.T) {
+	ref := map[string]any{"status": map[string]any{"status_list": map[string]any{"idx": 3, "uri": "https://registry.example/lists/1"}}}
+	list := func(v byte, age time.Duration) *lists {
+		l, _ := status.NewList(8, []byte{0, 0, 0, v}, now.Add(-age))
+		return &lists{list: l}
+	}
+	w := newWorld(t)
+	src := list(0, time.Minute)
+	w.claims, w.config.Status = ref, src
+	c := w.accepted().Cards[0]
+	if c.Status != status.Valid || c.StatusAt != now.Add(-time.Minute) || src.uri != "https://registry.example/lists/1" || src.iss != registry {
+		t.Errorf("%v %v %+v", c.Status, c.StatusAt, src)
+	}
+	for value, want := range map[byte]verifier.Reason{1: verifier.CardRevoked, 2: verifier.CardSuspended, 9: verifier.CardStatusUnknown} {
+		w := newWorld(t)
+		w.claims, w.config.Status = ref, list(value, time.Minute)
+		w.rejected(want, false)
+	}
+	w = newWorld(t)
+	w.claims, w.config.Status = map[string]any{"status": map[string]any{"status_list": map[string]any{"idx": 4, "uri": "u"}}}, list(0, 0)
+	w.rejected(verifier.StatusOutOfRange, false)
+	w = newWorld(t)
+	w.claims, w.config.Status = ref, list(0, 25*time.Hour)
+	w.inconclusive(verifier.StatusStale)
+	w = newWorld(t)
+	w.claims, w.config.Status = ref, &lists{err: errors.New("down")}
+	w.inconclusive(verifier.StatusUnavailable)
+	w = newWorld(t)
+	w.claims = ref
+	w.inconclusive(verifier.StatusUnavailable)
+	w = newWorld(t)
+	w.claims, w.config.InsecureNoStatus = ref, true
+	if res := w.accepted(); !reflect.DeepEqual(res.Skipped, []verifier.Reason{verifier.StatusNotChecked}) {
+		t.Errorf("%v", res.Skipped)
+	}
+}
+
+func TestUnboundOnlyWhereTheRequestSaysSo(t *testing.T) {
+	strip := func(p string) string { return p[:strings.LastIndexByte(p, '~')+1] }
+	w := newWorld(t)
+	w.altered = strip
+	w.expect.InsecureUnbound = true
+	if res := w.accepted(); !reflect.DeepEqual(res.Skipped, []verifier.Reason{verifier.KeyBindingNotChecked}) {
+		t.Errorf("%v", res.Skipped)
+	}
+	// A key binding that is there is checked all the same.
+	w = newWorld(t)
+	w.expect.InsecureUnbound = true
+	w.kb = map[string]any{"aud": "https://other.example"}
+	w.rejected(credential.AudienceMismatch, true)
+}
+
+func TestMisuse(t *testing.T) {
+	list, _ := trust.NewList(trust.Issuer{DIDs: []string{registry}, Types: []string{idCard}, Accreditation: trust.Accreditation{Name: "x"}})
+	for _, c := range []verifier.Config{{}, {Issuers: list}, {Resolver: did.Mux{}}, {Issuers: list, Resolver: did.Mux{}, Skew: -1}} {
+		var m *verifier.Misuse
+		if _, err := verifier.New(c); !errors.As(err, &m) {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+	w := newWorld(t)
+	v, p, good := w.verifier(), w.present(), w.expect
+	for name, change := range map[string]func(*verifier.Expect){
+		"audience": func(e *verifier.Expect) { e.Audience = "" },
+		"nonce":    func(e *verifier.Expect) { e.Nonce = "" },
+		"half":     func(e *verifier.Expect) { e.Nonce = ""; e.InsecureUnbound = true },
+		"type":     func(e *verifier.Expect) { e.Type = "" },
+		"claims":   func(e *verifier.Expect) { e.Claims = nil },
+		"path":     func(e *verifier.Expect) { e.Claims = []disclosure.Path{{-1}} },
+	} {
+		e := good
+		change(&e)
+		var m *verifier.Misuse
+		if _, err := v.Verify(context.Background(), p, e); !errors.As(err, &m) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, bad := range [][]trust.Issuer{nil, {{}}, {{DIDs: []string{"x"}, Types: []string{"t"}, Accreditation: trust.Accreditation{Name: "x"}}},
+		{{DIDs: []string{registry, registry}, Types: []string{"t"}, Accreditation: trust.Accreditation{Name: "x"}}}} {
+		if _, err := trust.NewList(bad...); err == nil {
+			t.Errorf("%v: accepted", bad)
+		}
+	}
+	var none *verifier.Result
+	if _, err := none.Text("x"); err == nil {
+		t.Error("text of no result")
+	}
+}
+
+// The words planted in the claims must come out nowhere but in Claim.
+func TestNoClaimValueInErrorsLogsOrEvents(t *testing.T) {
+	const marker = "MARKER-10000000001"
+	var events []verifier.Event
+	run := func(change func(w *world)) {
+		w := newWorld(t)
+		w.claims = map[string]any{"Full Name": marker, "ID Number": marker + "2", "Date of Birth": marker}
+		w.config.Observe = func(_ context.Context, e verifier.Event) { events = append(events, e) }
+		change(w)
+		res, err := w.verify()
+		var log strings.Builder
+		slog.New(slog.NewTextHandler(&log, nil)).Info("outcome", "result", res, "error", err, "events", events)
+		if res != nil {
+			slog.New(slog.NewJSONHandler(&log, nil)).Info("card", "card", res.Cards[0], "cards", res.Cards)
+			fmt.Fprintf(&log, "%v %+v %#v %s %d", res, res, *res, res.Cards, res.Cards[0])
+		}
+		fmt.Fprintf(&log, "%v %+v %#v", err, err, err)
+		if strings.Contains(log.String(), marker) {
+			t.Errorf("a claim came out: %s", log.String())
+		}
+	}
+	run(func(*world) {})
+	run(func(w *world) { w.expect.Claims = []disclosure.Path{{"nothing"}} })
+	run(func(w *world) { w.expect.Claims, w.expect.RefuseSurplus = []disclosure.Path{{"Full Name"}}, true })
+	run(func(w *world) { w.kb = map[string]any{"aud": marker} })
+	run(func(w *world) { w.claims["exp"] = marker })
+	run(func(w *world) { w.claims["status"] = marker })
+	run(func(w *world) { w.claims["cnf"] = map[string]any{"jwk": map[string]any{"kty": marker}} })
+	for _, e := range events[1:] {
+		if e.Verdict != "rejected" || e.Reason == "" {
+			t.Errorf("%+v", e)
+		}
+	}
+	if events[0].Verdict != "accepted" || events[0].Issuer != registry || events[3].Issuer != "" {
+		t.Errorf("%+v", events)
+	}
+}
+
+// A race test: two citizens at once, and neither in the other's result.
+func TestTwoCitizensAtOnce(t *testing.T) {
+	a, b := newWorld(t), newWorld(t)
+	a.claims = map[string]any{"Full Name": "A"}
+	b.claims = map[string]any{"Full Name": "B"}
+	b.registry, b.subject, b.resolver = a.registry, a.subject, a.resolver
+	v := a.verifier()
+	var wg sync.WaitGroup
+	for range 20 {
+		for want, w := range map[string]*world{"A": a, "B": b} {
+			x := *w
+			x.expect.Nonce = fmt.Sprint(time.Now().UnixNano(), want)
+			p := x.present()
+			wg.Go(func() {
+				res, err := v.Verify(context.Background(), p, x.expect)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if got, _ := res.Text("Full Name"); got != want {
+					t.Errorf("%s in the result of %s", got, want)
+				}
+			})
+		}
+	}
+	wg.Wait()
+}
