@@ -81,15 +81,17 @@ func (p *Presentation) readCard() error {
 	}
 	c := p.u.Payload(strictjson.Inside{})
 	p.hint = Hint{KeyID: h.kid, Algorithm: h.alg, CarriesKey: h.carriesKey}
-	var errs [7]error
+	var errs [6]error
 	p.hint.Issuer, errs[0] = text(c.Get("iss"), "iss")
 	p.hint.IssuedAt, errs[2] = numericDate(c.Get("iat"), "iat")
 	p.expires, errs[3] = numericDate(c.Get("exp"), "exp")
 	p.starts, errs[4] = numericDate(c.Get("nbf"), "nbf")
 	if p.profile == SDJWTVC {
+		if err := checkPlain(c); err != nil {
+			return err
+		}
 		p.hint.Type, errs[1] = text(c.Get("vct"), "vct")
 		p.status, errs[5] = readStatus(c.Get("status"))
-		errs[6] = checkPlain(c)
 	}
 	for _, err := range errs {
 		if err != nil {
