@@ -300,6 +300,16 @@ func TestMethodKeys(t *testing.T) {
 	}
 }
 
+// A long text is refused before it is decoded, because base58 costs the square of the length.
+func TestLongKeyIsNotDecoded(t *testing.T) {
+	long := strings.Repeat("2", maxEncodedKey+1)
+	for _, m := range []Method{{PublicKeyHex: long}, {PublicKeyBase58: long}, {PublicKeyBase64: long}} {
+		if _, err := m.bareKey("Ed25519"); !errors.Is(err, errLong) {
+			t.Errorf("got %v, want %v", err, errLong)
+		}
+	}
+}
+
 // hybrid is the third form of a point that SEC 1 allows and nobody should use.
 func hybrid(k pubkey.Key) string {
 	var jwk struct{ X, Y []byte }

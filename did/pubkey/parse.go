@@ -130,7 +130,7 @@ func octets(v strictjson.Value, n int) ([]byte, error) {
 		return nil, fail(Malformed)
 	}
 	b, ok := strictjson.AppendBase64URL(make([]byte, 0, n), []byte(text))
-	if !ok || len(b) != n {
+	if !ok {
 		return nil, fail(Malformed)
 	}
 	return b, nil

@@ -272,6 +272,8 @@ func TestParseMultikey(t *testing.T) {
 		"uncompressed":                {enc(p256code, uncompressed), Malformed},
 		"x not reduced":               {enc(p256code, off), OffCurve},
 		"secp256k1, x not reduced":    {enc([]byte{0xe7, 0x01}, off), OffCurve},
+		"another prefix":              {enc(p256code, []byte{5}, point[1:]), Malformed},
+		"hybrid prefix":               {enc([]byte{0xe7, 0x01}, []byte{6}, point[1:]), Malformed},
 		"no key":                      {enc(p256code), Malformed},
 		"RSA":                         {enc([]byte{0x85, 0x24}, point), Unsupported},
 		"private P-256":               {enc([]byte{0x86, 0x26}, make([]byte, 32)), PrivateMember},

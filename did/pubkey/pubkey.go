@@ -77,9 +77,6 @@ func New(pub crypto.PublicKey) (Key, error) {
 		if pub == nil {
 			return Key{}, fail(Malformed)
 		}
-		if !pub.IsOnCurve() {
-			return Key{}, fail(OffCurve)
-		}
 		return fromKoblitz(pub.SerializeUncompressed())
 	case *ecdh.PublicKey:
 		if pub == nil || pub.Curve() != ecdh.X25519() {

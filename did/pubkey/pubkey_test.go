@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"math/big"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -119,6 +120,21 @@ func TestAddressOfTheGenerator(t *testing.T) {
 	}
 }
 
+// The same bytes on two curves are two keys.
+func TestEqualLooksAtTheCurve(t *testing.T) {
+	for {
+		ed := generate(t, EdDSA).Public()
+		x, err := fromX25519(ed.Bytes())
+		if err != nil {
+			continue // the sign bit is set: not reduced as a u coordinate
+		}
+		if !bytes.Equal(x.Bytes(), ed.Bytes()) || x.Equal(ed) || ed.Equal(x) || x.Thumbprint() == ed.Thumbprint() {
+			t.Error("an X25519 key equals an Ed25519 key")
+		}
+		return
+	}
+}
+
 func TestZeroKeyVerifiesNothing(t *testing.T) {
 	var k Key
 	for _, a := range append(algorithms, "", "none") {
@@ -159,8 +175,10 @@ func TestTamperedSignature(t *testing.T) {
 		if err := k.Verify(a, input, sig); err != nil {
 			t.Fatal(err)
 		}
+		n := len(sig) / 2
 		bad := map[string][]byte{
-			"empty": nil, "short": sig[:len(sig)-1], "long": append(bytes.Clone(sig), 0), "half": sig[:len(sig)/2],
+			"leading zero in both halves": slices.Concat([]byte{0}, sig[:n], []byte{0}, sig[n:]),
+			"empty":                       nil, "short": sig[:len(sig)-1], "long": append(bytes.Clone(sig), 0), "half": sig[:len(sig)/2],
 			"leading zero": append([]byte{0}, sig...), "all zero": make([]byte, len(sig)), "all ones": bytes.Repeat([]byte{0xff}, len(sig)),
 		}
 		for i := 0; i < len(sig); i += 7 {
@@ -256,6 +274,8 @@ func TestNew(t *testing.T) {
 	koblitzGood := generate(t, ES256K).Public().Public().(*secp256k1.PublicKey).ToECDSA()
 	koblitzOff := *koblitzGood
 	koblitzOff.X = new(big.Int).Add(koblitzGood.X, bigOne)
+	otherB := *secp256k1.S256().Params()
+	otherB.B = big.NewInt(8)
 	koblitzBig := *koblitzGood
 	koblitzBig.X = new(big.Int).Add(koblitzGood.X, secp256k1.S256().Params().P)
 	for name, c := range map[string]struct {
@@ -277,6 +297,7 @@ func TestNew(t *testing.T) {
 		"nil secp256k1":              {(*secp256k1.PublicKey)(nil), Malformed},
 		"nil ECDH":                   {(*ecdh.PublicKey)(nil), Unsupported},
 		"P-256 by its generic curve": {&ecdsa.PublicKey{Curve: elliptic.P256().Params(), X: p256key.X, Y: p256key.Y}, Unsupported},
+		"secp256k1 with another b":   {&ecdsa.PublicKey{Curve: &otherB, X: koblitzGood.X, Y: koblitzGood.Y}, Unsupported},
 		"P-521":                      {&p521key.PublicKey, Unsupported},
 		"ECDH on P-256":              {p.PublicKey(), Unsupported},
 		"RSA":                        {&rsa.PublicKey{N: big.NewInt(15), E: 3}, Unsupported},

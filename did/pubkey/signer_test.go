@@ -238,6 +238,9 @@ func TestParsePrivateJWK(t *testing.T) {
 		t.Fatal(err)
 	}
 	doc := string(s.Public().JWK())
+	if _, err := ParsePrivateJWK([]byte(doc[:len(doc)-1] + `,"d":"` + zeros + `"}`)); !errors.Is(err, NotPrivate) {
+		t.Errorf("secp256k1, zero: %v", err)
+	}
 	back, err := ParsePrivateJWK([]byte(doc[:len(doc)-1] + `,"d":"` + base64.RawURLEncoding.EncodeToString(one) + `"}`))
 	if err != nil || !back.Public().Equal(s.Public()) {
 		t.Errorf("secp256k1: %v", err)

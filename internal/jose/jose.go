@@ -22,7 +22,7 @@ var ErrKey = errors.New("jose: the key is not acceptable")
 func PublicKey(jwk []byte) (crypto.PublicKey, error) {
 	var k jose.JSONWebKey
 	// go-jose's errors quote the input: they stop here.
-	if err := k.UnmarshalJSON(jwk); err != nil || !k.IsPublic() || !k.Valid() {
+	if err := k.UnmarshalJSON(jwk); err != nil || !k.Valid() {
 		return nil, ErrKey
 	}
 	switch pub := k.Key.(type) {
@@ -33,5 +33,6 @@ func PublicKey(jwk []byte) (crypto.PublicKey, error) {
 	case ed25519.PublicKey:
 		return pub, nil
 	}
+	// A private key has another type.
 	return nil, ErrKey
 }
