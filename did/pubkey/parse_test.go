@@ -65,6 +65,9 @@ func TestParseJWK(t *testing.T) {
 		"second spelling of tail":    {`{"kty":"OKP","crv":"Ed25519","x":"` + xEd[:42] + `p"}`, Malformed},
 		"line break inside":          {`{"kty":"OKP","crv":"Ed25519","x":"` + xEd[:42] + `\n"}`, Malformed},
 		"short coordinate":           {`{"kty":"EC","crv":"P-256","x":"` + x256[:42] + `","y":"` + y256 + `"}`, Malformed},
+		"canonical and short":        {`{"kty":"EC","crv":"P-256","x":"` + x256[:40] + `","y":"` + y256 + `"}`, Malformed},
+		"canonical and long":         {`{"kty":"EC","crv":"P-256","x":"` + x256 + `","y":"` + shifted(t)[1] + `"}`, Malformed},
+		"lengths that add up":        {`{"kty":"EC","crv":"P-256","x":"` + shifted(t)[0] + `","y":"` + shifted(t)[1] + `"}`, Malformed},
 		"long coordinate":            {`{"kty":"EC","crv":"P-256","x":"AA` + x256 + `","y":"` + y256 + `"}`, Malformed},
 		"P-256 point as P-384":       {`{"kty":"EC","crv":"P-384","x":"` + x256 + `","y":"` + y256 + `"}`, Malformed},
 		"P-256 point as secp256k1":   {`{"kty":"EC","crv":"secp256k1","x":"` + x256 + `","y":"` + y256 + `"}`, OffCurve},
@@ -89,6 +92,20 @@ func TestParseJWK(t *testing.T) {
 			t.Errorf("%s: got %v, want %v", name, err, c.want)
 		}
 	}
+}
+
+// shifted moves one byte from x to y: together they have the right length and spell the same point.
+func shifted(t *testing.T) [2]string {
+	t.Helper()
+	x, err := base64.RawURLEncoding.DecodeString(x256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	y, err := base64.RawURLEncoding.DecodeString(y256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return [2]string{base64.RawURLEncoding.EncodeToString(x[:31]), base64.RawURLEncoding.EncodeToString(append(x[31:], y...))}
 }
 
 // A key that its owner declared for encryption must not verify a signature, though it could.
