@@ -105,7 +105,11 @@ func (a *attempt) issuerKey(h credential.Hint, method string, acc *trust.Accredi
 	if r.Anchor.Chain != "" && a.now.Sub(r.Anchor.Time) > a.c.AnchorAge {
 		return none, did.Anchor{}, &Inconclusive{Reason: ChainStale, RetryAfter: time.Minute}
 	}
-	key, err := r.Key(method, did.AssertionMethod, h.IssuedAt)
+	signed := h.IssuedAt
+	if signed.IsZero() {
+		signed = a.now // a card that does not say when it was signed needs a key that is valid now
+	}
+	key, err := r.Key(method, did.AssertionMethod, signed)
 	if err != nil {
 		return none, did.Anchor{}, a.keyFault(err)
 	}

@@ -217,6 +217,18 @@ func TestLapsedKeyWhereTheTrustEntryAllowsIt(t *testing.T) {
 	w.rejected(verifier.IssuerKeyExpired, true)
 }
 
+// A card without iat cannot show that its key was valid when it was signed.
+func TestCardWithoutDateNeedsACurrentKey(t *testing.T) {
+	w := newWorld(t)
+	w.claims = map[string]any{"iat": nil}
+	w.accepted()
+	w = newWorld(t)
+	w.claims = map[string]any{"iat": nil}
+	w.subject.Keys[0].Until = now.Add(-time.Minute)
+	w.issuer.LapsedUntil = now.Add(time.Hour)
+	w.rejected(verifier.IssuerKeyExpired, true)
+}
+
 func TestKeyClassThatTheTrustEntryNames(t *testing.T) {
 	w := newWorld(t)
 	w.subject.Keys[0].Class = "controllerKey"
