@@ -49,6 +49,7 @@ type event struct {
 	text    bool    // name is UTF-8; others are no DID data but count in the chain of links
 	value   []byte
 	validTo uint64 // unix seconds; clamped to maxTime
+	data    []byte // the log's, for the accumulator
 }
 
 // maxTime is the last second of the year 9999. The registry's uint256 seconds are clamped to it, so that they fit every time type.
@@ -75,7 +76,7 @@ func addressWord(a Address) (w [32]byte) {
 // decode reads the data of a log that isERC1056 (Solidity ABI, "Formal Specification of the Encoding"; the identity is indexed and
 // stands in a topic). It allocates nothing: value is a part of l.Data.
 func (l *Log) decode() (event, error) {
-	e := event{block: l.Block, blockHash: l.BlockHash, index: l.Index}
+	e := event{block: l.Block, blockHash: l.BlockHash, index: l.Index, data: l.Data}
 	words := l.Data
 	word := func() []byte {
 		w := words[:32]
@@ -207,6 +208,5 @@ func decodeAll(logs []Log, registry, identity Address) ([]event, error) {
 }
 
 func (e event) equal(f event) bool {
-	return e.kind == f.kind && e.blockHash == f.blockHash && e.previous == f.previous && e.party == f.party &&
-		e.name == f.name && e.validTo == f.validTo && bytes.Equal(e.value, f.value)
+	return e.kind == f.kind && e.blockHash == f.blockHash && bytes.Equal(e.data, f.data)
 }

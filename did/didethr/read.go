@@ -23,6 +23,9 @@ const (
 type node struct {
 	client *ethrpc.Client
 	known  atomic.Bool // its chain id and the registry's code have been compared
+
+	noReceipts atomic.Bool // it does not know eth_getBlockReceipts
+	confirmed  memory      // how many events its receipts have for an identity in a block
 }
 
 // reading is one resolution's conversation with one node.
@@ -36,6 +39,7 @@ type reading struct {
 	head    Block
 	changed uint64
 	owner   Address
+	sum     *[32]byte // the registry's accumulator, if it has one
 	events  []event
 	blocks  map[uint64]Block // of the events and of at.Block
 }
@@ -43,6 +47,7 @@ type reading struct {
 var (
 	selectorChanged = selector("changed(address)")
 	selectorOwner   = selector("identityOwner(address)")
+	selectorHistory = selector("history(address)")
 )
 
 func selector(signature string) []byte {
@@ -50,12 +55,9 @@ func selector(signature string) []byte {
 	return sum[:4]
 }
 
-// errOpen says that the parts of an answer do not fit together: something is missing, or the chain moved while it was read.
-var errOpen = errors.New("didethr: the answer's parts do not fit together")
-
 func open(what string) error { return fmt.Errorf("%w: %s", errOpen, what) }
 
-// run asks once by tag: in one batch, the block, the identity's last change, its owner, its logs, and the block again. If the block
+// run asks once by tag: in one batch, the block, the identity's last change, its owner, its logs, the block again, and the accumulator. If the block
 // moved meanwhile or the parts do not fit, it asks once more, about that block alone. What still does not fit then is incomplete.
 func (r *reading) run(ctx context.Context) error {
 	if a := r.at.Anchor; a != nil {
@@ -99,8 +101,9 @@ func (r *reading) batch(ctx context.Context, block string, state any, last strin
 		r.call(selectorOwner, state),
 		r.logs(quantity(r.network.FromBlock), last),
 		header(),
+		r.call(selectorHistory, state),
 	}
-	const fixed = 5
+	const fixed = 6
 	if r.at.Block != 0 {
 		calls = append(calls, ethrpc.Call{Method: "eth_getBlockByNumber", Params: []any{quantity(r.at.Block), false}})
 	}
@@ -136,6 +139,9 @@ func (r *reading) batch(ctx context.Context, block string, state any, last strin
 		return fault(did.GarbledAnswer, "one block hash with two times or numbers")
 	}
 	if err := r.state(&calls[1], &calls[2]); err != nil {
+		return err
+	}
+	if err := r.accumulator(&calls[5]); err != nil {
 		return err
 	}
 	return r.history(ctx, &calls[3])
@@ -251,13 +257,15 @@ func (r *reading) history(ctx context.Context, c *ethrpc.Call) error {
 	if err := r.closes(); err != nil {
 		return err
 	}
-	return r.times(ctx)
+	if err := r.times(ctx); err != nil {
+		return err
+	}
+	return r.complete(ctx)
 }
 
 // closes checks the events against the registry's state (ERC-1056, section "Efficient lookup of events through linked identity
 // events"): the newest block is the one of the last change, the first event of each block points to the block before, its
-// later ones to the block itself, and the oldest to none; and the last owner is the owner. It notices every omission but
-// one: the last attribute or delegate events of a block that has several, which no link points to.
+// later ones to the block itself, and the oldest to none; and the last owner is the owner. What this leaves open, complete closes.
 func (r *reading) closes() error {
 	if len(r.events) == 0 {
 		if r.changed != 0 {

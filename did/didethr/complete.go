@@ -1,0 +1,183 @@
+package didethr
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/khyer/khyer/did"
+	"github.com/khyer/khyer/internal/ethrpc"
+	"github.com/khyer/khyer/internal/strictjson"
+)
+
+// The links between changes do not show everything: within a block, every event after the first points to the block itself, so one
+// of them can be missing unnoticed. Two more sources close the gap, as far as one node's word goes: the accumulator of our registry, in
+// the same request, and for other registries the receipts of the blocks with a change, once for each block.
+
+// fold hashes the events as the contract's accumulator does: see contract/README.md.
+func (r *reading) fold() (sum [32]byte) {
+	identity := addressWord(r.identity)
+	for i := range r.events {
+		e := &r.events[i]
+		leaf := [][]byte{word(1), identity[:], word(uint64(e.kind) + 1), e.data}
+		if e.kind == attributeChanged {
+			value := keccak(e.value)
+			leaf = append(leaf[:3], e.data[:32], value[:], e.data[64:128])
+		}
+		hash := keccak(leaf...)
+		sum = keccak(sum[:], hash[:], word(e.block), word(r.blocks[e.block].Time))
+	}
+	return sum
+}
+
+func word(n uint64) []byte {
+	w := make([]byte, 32)
+	for i := 31; n > 0; i-- {
+		w[i], n = byte(n), n>>8
+	}
+	return w
+}
+
+// accumulator takes the answer to history(identity). Registries without one refuse the call.
+func (r *reading) accumulator(c *ethrpc.Call) error {
+	r.sum = nil
+	if c.Err != nil {
+		return nil
+	}
+	b, err := bytesOfCall(c)
+	if err != nil {
+		return err
+	}
+	switch len(b) {
+	case 0:
+	case 32:
+		r.sum = (*[32]byte)(b)
+	default:
+		return wrap(did.GarbledAnswer, errShape)
+	}
+	return nil
+}
+
+// complete checks that no event is missing in any block.
+func (r *reading) complete(ctx context.Context) error {
+	if r.sum != nil {
+		if r.fold() != *r.sum {
+			return open("the logs are not those that the registry's accumulator has seen")
+		}
+		return nil
+	}
+	counts := map[uint64]int{}
+	var order []uint64
+	for i := range r.events {
+		n := r.events[i].block
+		if counts[n]++; counts[n] == 1 {
+			order = append(order, n)
+		}
+	}
+	var unknown []uint64
+	for _, n := range order {
+		switch seen, ok := r.node.confirmed.get(place{r.blocks[n].Hash, r.network.Registry, r.identity}); {
+		case !ok:
+			unknown = append(unknown, n)
+		case seen != counts[n]:
+			return open("a block has other logs than it had before")
+		}
+	}
+	for len(unknown) > 0 && !r.node.noReceipts.Load() {
+		part := unknown[:min(len(unknown), receiptsBatch)]
+		unknown = unknown[len(part):]
+		if refused, err := r.receipts(ctx, part, counts); refused || err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const methodNotFound = -32601 // JSON-RPC 2.0 section 5.1
+
+// receiptsBatch is how many blocks' receipts are asked for at once: those of a full block on mainnet are about a megabyte.
+const receiptsBatch = 4
+
+// receipts compares the numbers of events in blocks with the blocks' receipts. A node that does not serve receipts has no say.
+func (r *reading) receipts(ctx context.Context, blocks []uint64, counts map[uint64]int) (refused bool, err error) {
+	var calls []ethrpc.Call
+	for _, n := range blocks {
+		calls = append(calls, ethrpc.Call{Method: "eth_getBlockReceipts", Params: []any{quantity(n)}})
+	}
+	if err := r.send(ctx, calls); err != nil {
+		return false, err
+	}
+	for i, n := range blocks {
+		if e := (*ethrpc.Error)(nil); errors.As(calls[i].Err, &e) {
+			r.node.noReceipts.Store(e.Code == methodNotFound)
+			return true, nil
+		}
+		v, err := result(&calls[i])
+		if err != nil {
+			return false, err
+		}
+		found, err := r.inReceipts(v, n)
+		if err != nil {
+			return false, err
+		}
+		if found != counts[n] {
+			return false, open("the receipts of a block have other logs than the node gave")
+		}
+		r.node.confirmed.put(place{r.blocks[n].Hash, r.network.Registry, r.identity}, found)
+	}
+	return false, nil
+}
+
+func (r *reading) inReceipts(receipts strictjson.Value, block uint64) (found int, err error) {
+	if receipts.Kind() == strictjson.Null {
+		return 0, fault(did.Unavailable, "the node has no receipts of a block with a change")
+	}
+	for receipt := range receipts.Elements() {
+		for e := range receipt.Get("logs").Elements() {
+			l, _, err := parseLog(e)
+			if err != nil {
+				return 0, wrap(did.GarbledAnswer, err)
+			}
+			if !l.isERC1056(r.network.Registry, r.identity) {
+				continue
+			}
+			if l.Block != block || l.BlockHash != r.blocks[block].Hash {
+				return 0, open("receipts of another block")
+			}
+			found++
+		}
+	}
+	return found, nil
+}
+
+// place names an identity's events in a block. Blocks never change, so what a node's receipts once said about one is remembered.
+type place struct {
+	block              [32]byte
+	registry, identity Address
+}
+
+type memory struct {
+	mu   sync.Mutex
+	seen map[place]int
+}
+
+const maxMemory = 1 << 16 // entries of some 100 bytes
+
+func (m *memory) get(p place) (int, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n, ok := m.seen[p]
+	return n, ok
+}
+
+func (m *memory) put(p place, n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.seen == nil || len(m.seen) >= maxMemory {
+		m.seen = map[place]int{}
+	}
+	m.seen[p] = n
+}
+
+// errOpen says that the parts of an answer do not fit together: something is missing, or the chain moved while it was read.
+var errOpen = errors.New("didethr: the answer's parts do not fit together")
