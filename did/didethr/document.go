@@ -216,8 +216,16 @@ func isEndpoint(v any) bool {
 	return false
 }
 
-// public gives the usable key of an entry.
+// public gives the usable key of an entry. Reading a point costs more than all else, so it is done once.
 func (x *entry) public() (pubkey.Key, bool) {
+	if !x.parsed {
+		x.pub, x.usable = x.parse()
+		x.parsed = true
+	}
+	return x.pub, x.usable
+}
+
+func (x *entry) parse() (pubkey.Key, bool) {
 	var k pubkey.Key
 	var err error
 	switch {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/khyer/khyer/did"
+	"github.com/khyer/khyer/did/pubkey"
 )
 
 // Block names a block and its time.
@@ -94,6 +95,9 @@ type entry struct {
 	delegate Address
 	order    int // place in the document; 0 while it is not listed
 	lives    []life
+
+	pub            pubkey.Key
+	parsed, usable bool
 }
 
 type entryKind uint8

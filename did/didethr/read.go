@@ -120,6 +120,7 @@ func (r *reading) batch(ctx context.Context, block string, state any, last strin
 	if err := r.compareChain(calls[asked:]); err != nil {
 		return err
 	}
+	code := calls[min(asked+1, len(calls)):]
 	before, err := blockOf(&calls[0])
 	if err != nil {
 		return err
@@ -138,9 +139,16 @@ func (r *reading) batch(ctx context.Context, block string, state any, last strin
 	if before != r.head {
 		return fault(did.GarbledAnswer, "one block hash with two times or numbers")
 	}
+	if r.head.Number < r.network.FromBlock {
+		return fault(did.Unavailable, "the registry is younger than the block read from ("+r.tag+")")
+	}
+	if err := r.compareCode(code); err != nil {
+		return err
+	}
 	if err := r.state(&calls[1], &calls[2]); err != nil {
 		return err
 	}
+	r.node.known.Store(true)
 	if err := r.accumulator(&calls[5]); err != nil {
 		return err
 	}
@@ -179,7 +187,7 @@ func (r *reading) logs(first, last string) ethrpc.Call {
 	}}}
 }
 
-// compareChain looks at what a node is asked once: its chain id and the registry's code.
+// compareChain looks at the chain id, if it was asked for.
 func (r *reading) compareChain(calls []ethrpc.Call) error {
 	if len(calls) == 0 {
 		return nil
@@ -191,16 +199,21 @@ func (r *reading) compareChain(calls []ethrpc.Call) error {
 	if id != r.network.ChainID {
 		return fault(did.WrongChain, "the node is on another chain")
 	}
-	if len(calls) > 1 {
-		code, err := bytesOfCall(&calls[1])
-		if err != nil {
-			return err
-		}
-		if keccak(code) != r.network.CodeHash {
-			return fault(did.WrongChain, "the registry has another code")
-		}
+	return nil
+}
+
+// compareCode looks at the registry's code, if it was asked for.
+func (r *reading) compareCode(calls []ethrpc.Call) error {
+	if len(calls) == 0 {
+		return nil
 	}
-	r.node.known.Store(true)
+	code, err := bytesOfCall(&calls[0])
+	if err != nil {
+		return err
+	}
+	if keccak(code) != r.network.CodeHash {
+		return fault(did.WrongChain, "the registry has another code than configured")
+	}
 	return nil
 }
 
@@ -221,9 +234,6 @@ func (r *reading) version(c *ethrpc.Call) error {
 }
 
 func (r *reading) state(changed, owner *ethrpc.Call) error {
-	if r.head.Number < r.network.FromBlock {
-		return fault(did.Unavailable, "the registry is younger than the block read from ("+r.tag+")")
-	}
 	word, err := wordOfCall(changed)
 	if err != nil {
 		return err

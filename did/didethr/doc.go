@@ -1,0 +1,66 @@
+// Package didethr resolves did:ethr: DIDs whose documents are made of the events of an ERC-1056 registry on an Ethereum-compatible chain.
+//
+// Fold is the pure part: events in, document and keys out. Resolver reads the events from nodes over JSON-RPC, in one request for a
+// resolution. The package needs no go-ethereum: three events and three calls are decoded by hand, and Keccak comes from
+// golang.org/x/crypto.
+//
+// # What is believed
+//
+// A Resolver takes one node's word (did.Anchor.Trust is "asserted"), but not blindly. An answer counts only if the block did not
+// move while it was read, if the links between the identity's changes lead from the registry's last change to none, each to the
+// next, if the registry's owner is that of the last owner event, and if no event within a block is missing: by the
+// accumulator of our registry (package anchor), or else by the receipts of each block with a change, which are read once. Where a node
+// serves no receipts for a registry without accumulator, events of a block after its first can still be missing unseen. Whatever
+// does not fit is asked for again, pinned to one block, and is IncompleteAnswer if it still does not fit.
+//
+// A node that lies on purpose can still invent a whole chain. Against that help one's own node and, later, agreement of several
+// operators and proofs.
+//
+// Which events exist is decided by the time of the block read, never by the local clock. Whether a key has expired is decided by the later of the two. The
+// default is the newest finalized block; Anchor says what was read.
+//
+// # Keys
+//
+// Resolution.Keys has every key, with the time in which it counted, so that a verifier can tell keys that lapsed, keys that were revoked,
+// and keys that never were. Until is the validTo of the newest event that set the key, clamped to the end of the year 9999.
+// A revocation is an event whose validTo is not later than its own block's time (0 from our registry, the block's time from others).
+//
+// Besides its id in the document, which is #delegate-N for the Nth event as in stock resolvers, a key has aliases, which are no part of
+// the document: the ids that it had before it was renewed, since setting an entry again gives it another number, and the fragment
+// #<thumbprint> (RFC 7638, SHA-256), which never changes. Issuers should name their keys by the thumbprint.
+//
+// A key that lapsed and was set again is one key, valid from its first block on: the issuer never said that it was bad.
+//
+// A key that was revoked and set again is two. The old one stays revoked, under its ids: what was signed with it before the
+// revocation stays refused, because the revocation said so and nobody can tell an old signature from one that a thief dated back. The
+// new one counts from its own block on, under its new id and the thumbprint. So cards that name the key by its thumbprint and were
+// signed before that block are refused as too early. An issuer who revoked by mistake must issue these anew.
+//
+// Classes (did.Key.Class). Empty: an attribute did/pub/Multikey/veriKey with a key that package pubkey can use; the only class that
+// counts for issuers by default. "controller": #controller, an address, of the owner at the moment asked about; earlier owners are
+// not listed. "controllerKey": the key in a public-key DID, as long as its own address is owner; revoked when ownership moved, and if it
+// returned, valid from then on. "delegate": a veriKey delegate. "sigAuth": a delegate or attribute for
+// authentication. "attribute": every other key attribute. Entries without a usable public key stand in the document only. Deactivation revokes all.
+//
+// # Where stock resolvers are left behind
+//
+// Documents are those of ethr-did-resolver 14.1.2, compared as JSON on published histories, except that
+//   - a delegate revoked at the very time asked about, or added with no validity, is not listed (F1), nor is an entry in the second in
+//     which its validTo falls (EQ): an entry is listed while validTo > now, as the contract's validDelegate has it. The method
+//     specification says >=;
+//   - a local clock that is behind hides no events (F2);
+//   - the first change of owner to the zero address ends the history, whatever comes after it (F3, as stock resolvers do);
+//   - identity zero has no keys (F4): in stock registries everybody writes for it;
+//   - of an incomplete answer nothing is believed (F8), and logs of another identity or contract are refused (F12);
+//   - malformed DIDs and versions are errors (F9): the colon before 0x is required; see ParseAt;
+//   - algorithm names that mean something to JavaScript are names like others (N3);
+//   - #controllerKey returns with ownership (N4);
+//   - a Secp256k1 value of 32 bytes is not listed: stock resolvers take it for a private key and publish its public key (N5);
+//   - a service endpoint that is a JSON number, boolean or null is listed as a text (N6);
+//   - an address may be written in any case (N7), since the method specification calls hex case-insensitive;
+//   - renewed keys keep their earlier ids as aliases (R);
+//   - values over 16 KiB and keys over 4 KiB are not listed, and histories of more than 10,000 events are not read;
+//   - an unknown network is UnknownNetwork; stock resolvers answer internalError, as did.Code.Resolution does.
+//
+// The profile of ethr-did-resolver 11, with which Bhutan's NDI resolves, writes several methods differently. It is not built yet.
+package didethr
