@@ -151,24 +151,30 @@ func TestBlocksPassGoEthereumsProcessor(t *testing.T) {
 		if err := c.Mine(2); err != nil {
 			t.Fatal(err)
 		}
-		c.mu.Lock()
-		p := core.NewStateProcessor(judge{c.ledger})
-		for i, e := range c.ledger.canonical[1:] {
-			s, err := c.ledger.stateAt(c.ledger.canonical[i].block.Root())
-			if err != nil {
-				t.Fatal(err)
-			}
-			got, err := p.Process(context.Background(), e.block, s, nil, nil, vm.Config{}, nil)
-			if err != nil {
-				t.Fatalf("%s block %d: %v", fork, i+1, err)
-			}
-			h := e.block.Header()
-			if got.GasUsed != h.GasUsed || types.DeriveSha(types.Receipts(got.Receipts), trie.NewStackTrie(nil)) != h.ReceiptHash ||
-				s.IntermediateRoot(c.ledger.rules(h)) != h.Root || types.CalcRequestsHash(got.Requests) != *h.RequestsHash {
-				t.Fatalf("%s block %d: go-ethereum comes to another result", fork, i+1)
-			}
+		c.judge(t, fork)
+	}
+}
+
+// judge holds the lock also if it fails: Close needs it.
+func (c *Chain) judge(t *testing.T, fork Fork) {
+	t.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p := core.NewStateProcessor(judge{c.ledger})
+	for i, e := range c.ledger.canonical[1:] {
+		s, err := c.ledger.stateAt(c.ledger.canonical[i].block.Root())
+		if err != nil {
+			t.Fatal(err)
 		}
-		c.mu.Unlock()
+		got, err := p.Process(context.Background(), e.block, s, nil, nil, vm.Config{}, nil)
+		if err != nil {
+			t.Fatalf("%s block %d: %v", fork, i+1, err)
+		}
+		h := e.block.Header()
+		if got.GasUsed != h.GasUsed || types.DeriveSha(types.Receipts(got.Receipts), trie.NewStackTrie(nil)) != h.ReceiptHash ||
+			s.IntermediateRoot(c.ledger.rules(h)) != h.Root || types.CalcRequestsHash(got.Requests) != *h.RequestsHash {
+			t.Fatalf("%s block %d: go-ethereum comes to another result", fork, i+1)
+		}
 	}
 }
 
@@ -214,6 +220,19 @@ func TestReorganisation(t *testing.T) {
 	c, rpc := open(t, Options{})
 	b := deployBox(t, c)
 	base := c.Head()
+	var empty [2]Block // of the two branches
+	for i := range empty {
+		if err := c.Mine(1); err != nil {
+			t.Fatal(err)
+		}
+		empty[i] = c.Head()
+		if err := c.Rewind(base.Number); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if empty[0].Number != empty[1].Number || empty[0].Hash == empty[1].Hash {
+		t.Fatal("two branches have the same block")
+	}
 	lost := transact(t, c, 1, b, word(7)).Block
 	if err := c.Rewind(base.Number); err != nil {
 		t.Fatal(err)
