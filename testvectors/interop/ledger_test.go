@@ -1,0 +1,195 @@
+package interop_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math/big"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/khyer/khyer/did/didethr"
+	"github.com/khyer/khyer/did/didethr/anchor"
+	"github.com/khyer/khyer/did/didethr/ethrtest"
+	"github.com/khyer/khyer/internal/ethrpc"
+)
+
+// ledger is a chain with a registry on it, and our resolver for it. Both sides read the newest block: the peer cannot do otherwise.
+type ledger struct {
+	rpc      string
+	node     *ethrpc.Client
+	chain    *ethrtest.Chain // nil on anvil
+	registry didethr.Network
+	open     *anchor.Registry // nil until deploy
+	resolver *didethr.Resolver
+}
+
+// openEthrtest starts our own chain, openAnvil the foreign one; both are ended with the test.
+func openEthrtest(t testing.TB, o ethrtest.Options) *ledger {
+	t.Helper()
+	chain, err := ethrtest.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { chain.Close() })
+	l := dial(t, chain.URL())
+	l.chain = chain
+	l.registry = didethr.Network{Name: "interop", ChainID: chain.ChainID(), RPC: []string{l.rpc}}
+	return l
+}
+
+const anvilChain = 31337
+
+func openAnvil(t testing.TB) *ledger {
+	t.Helper()
+	l := dial(t, startAnvil(t))
+	l.registry = didethr.Network{Name: "interop", ChainID: anvilChain, RPC: []string{l.rpc}}
+	return l
+}
+
+func dial(t testing.TB, rpc string) *ledger {
+	t.Helper()
+	c, err := ethrpc.Dial(rpc, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.CloseIdleConnections)
+	return &ledger{rpc: rpc, node: c}
+}
+
+// startAnvil runs the native binary, not npm's wrapper, so that what is killed at the end is the chain itself. Port 0 lets the system
+// choose a free one.
+func startAnvil(t testing.TB) string {
+	t.Helper()
+	node(t)
+	arch := map[string]string{"amd64": "amd64", "arm64": "arm64"}[runtime.GOARCH]
+	program, err := filepath.Abs(filepath.Join("node_modules", "@foundry-rs", "anvil-"+runtime.GOOS+"-"+arch, "bin", "anvil"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(program); err != nil {
+		t.Fatalf("anvil is not installed for this machine (was `npm ci` run?): %v", err)
+	}
+	home := t.TempDir() // it looks for settings there, and keeps files
+	cmd := exec.Command(program, "--host", "127.0.0.1", "--port", "0", "--chain-id", fmt.Sprint(anvilChain))
+	cmd.Env = append(os.Environ(), "HOME="+home, "TMPDIR="+home, "NO_COLOR=1")
+	out := &watched{line: make(chan string, 1), want: "Listening on "}
+	cmd.Stdout, cmd.Stderr = out, out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	select {
+	case address := <-out.line:
+		return "http://" + address
+	case <-time.After(time.Minute):
+		t.Fatalf("anvil does not listen:\n%s", out.String())
+	}
+	return ""
+}
+
+// watched looks for a line in what a process prints, and keeps the end of all of it.
+type watched struct {
+	tail
+	line chan string
+	want string
+	once sync.Once
+}
+
+func (w *watched) Write(b []byte) (int, error) {
+	w.tail.Write(b)
+	if _, rest, ok := strings.Cut(w.tail.String()+"\n", w.want); ok {
+		if address, _, ok := strings.Cut(rest, "\n"); ok {
+			w.once.Do(func() { w.line <- strings.TrimSpace(address) })
+		}
+	}
+	return len(b), nil
+}
+
+// call asks the node and ends the test if it refuses.
+func (l *ledger) call(t testing.TB, result any, name string, params ...any) {
+	t.Helper()
+	if err := l.node.Call(t.Context(), result, name, params...); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+}
+
+// owner makes an account with a new key and ten ether.
+func (l *ledger) owner(t testing.TB) *anchor.KeySigner {
+	t.Helper()
+	s, err := anchor.Generate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.fund(t, s.Address())
+	return s
+}
+
+func (l *ledger) fund(t testing.TB, a didethr.Address) {
+	t.Helper()
+	ten := new(big.Int).Mul(big.NewInt(10), big.NewInt(1e18))
+	if l.chain == nil {
+		l.call(t, nil, "anvil_setBalance", a.String(), "0x"+ten.Text(16))
+		return
+	}
+	to := [20]byte(a)
+	if _, err := l.chain.Transact(l.chain.Accounts()[0], &to, ten, nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// deploy puts our registry on the chain.
+func (l *ledger) deploy(t testing.TB) {
+	t.Helper()
+	r, _, err := anchor.Deploy(t.Context(), anchor.Config{Network: l.registry, Finality: "latest"}, l.owner(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.use(t, r)
+}
+
+// use takes a registry that is there.
+func (l *ledger) use(t testing.TB, r *anchor.Registry) {
+	t.Helper()
+	l.open, l.registry = r, r.Network()
+	var err error
+	if l.resolver, err = didethr.New(didethr.Config{Networks: []didethr.Network{l.registry}, Finality: "latest"}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// head is the number of the newest block.
+func (l *ledger) head(t testing.TB) uint64 {
+	t.Helper()
+	var n hexUint
+	l.call(t, &n, "eth_blockNumber")
+	return uint64(n)
+}
+
+type hexUint uint64
+
+func (n *hexUint) UnmarshalJSON(b []byte) error {
+	v, ok := new(big.Int).SetString(string(bytes.Trim(b, `"`)), 0)
+	if !ok || !v.IsUint64() {
+		return errors.New("no number")
+	}
+	*n = hexUint(v.Uint64())
+	return nil
+}
+
+// block makes what anchor did count: its block, or the end of the test.
+func block(t testing.TB) func(anchor.Receipt, error) uint64 {
+	return func(r anchor.Receipt, err error) uint64 {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.Block
+	}
+}

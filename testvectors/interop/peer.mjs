@@ -1,0 +1,72 @@
+// The peers that the Go tests talk to: npm's @sd-jwt and ethr-did-resolver, in one process. It speaks JSON lines: the first line out
+// says who is here, then each line in is {"op": ..., ...} and is answered by one line, {"ok": ...} or {"error": "what the peer said"}.
+// Keys, salts and signatures are made anew in every run. It ends when its input ends.
+import { readFileSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { digest, ES256, generateSalt } from '@sd-jwt/crypto-nodejs'
+import { SDJwtVcInstance } from '@sd-jwt/sd-jwt-vc'
+import { Resolver } from 'did-resolver'
+import { getResolver } from 'ethr-did-resolver'
+
+const issuer = await ES256.generateKeyPair()
+const holder = await ES256.generateKeyPair()
+const signIssuer = await ES256.getSigner(issuer.privateKey)
+const signHolder = await ES256.getSigner(holder.privateKey)
+
+// sdjwt is a peer that plays all three parts; verifies is the issuer's key that it verifies with.
+async function sdjwt(verifies) {
+  return new SDJwtVcInstance({
+    hasher: digest,
+    hashAlg: 'sha-256',
+    saltGenerator: generateSalt,
+    signAlg: 'ES256',
+    signer: signIssuer,
+    kbSignAlg: 'ES256',
+    kbSigner: signHolder,
+    verifier: verifies && (await ES256.getVerifier(verifies)),
+    kbVerifier: async (data, signature, payload) => (await ES256.getVerifier(payload.cnf.jwk))(data, signature),
+  })
+}
+
+const ops = {
+  // A card, signed with the peer's issuer key. frame says what becomes selectively disclosable.
+  issue: async ({ payload, frame, header }) => (await sdjwt()).issue(payload, frame ?? undefined, { header }),
+
+  // A presentation, bound with the peer's holder key if there is a binding ({iat, aud, nonce}).
+  present: async ({ sdjwt: card, frame, binding }) =>
+    (await sdjwt()).present(card, frame, binding ? { kb: { payload: binding } } : undefined),
+
+  // What a verifier sees: {payload, header, kb}. Without a nonce the peer looks at no key binding; it has no place for an audience.
+  verify: async ({ sdjwt: shown, issuer: key, nonce }) => (await sdjwt(key)).verify(shown, { keyBindingNonce: nonce }),
+
+  // The answer of DID Resolution: {didDocument, didDocumentMetadata, didResolutionMetadata}.
+  resolve: async ({ did, rpc, registry, chainId, name }) => {
+    const id = `${rpc} ${registry}`
+    if (!resolvers.has(id)) {
+      const networks = [{ name, chainId, rpcUrl: rpc, registry }]
+      resolvers.set(id, new Resolver(getResolver({ networks })))
+    }
+    return resolvers.get(id).resolve(did)
+  },
+}
+const resolvers = new Map()
+
+const say = (o) => process.stdout.write(JSON.stringify(o) + '\n')
+const version = (name) => JSON.parse(readFileSync(new URL(`node_modules/${name}/package.json`, import.meta.url))).version
+
+say({
+  node: process.version,
+  versions: Object.fromEntries(Object.keys(JSON.parse(readFileSync(new URL('package.json', import.meta.url))).dependencies).map((n) => [n, version(n)])),
+  issuer: issuer.publicKey,
+  holder: holder.publicKey,
+})
+for await (const line of createInterface({ input: process.stdin })) {
+  try {
+    const { op, ...args } = JSON.parse(line)
+    if (!Object.hasOwn(ops, op)) throw new Error(`no such op: ${op}`)
+    say({ ok: (await ops[op](args)) ?? null })
+  } catch (e) {
+    say({ error: String(e?.message ?? e) })
+  }
+}
+process.exit(0) // ethers keeps timers for endpoints that do not answer
