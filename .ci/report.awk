@@ -56,6 +56,8 @@ action == "fail" {
   else if (!(field("Package") in some)) failed++  # it did not compile, or died outside a test
   printf "%s", printed[key]
   delete printed[key]
+  # When a package dies, what its unfinished tests printed is what there is to see: a time-out, a signal.
+  if (test == "") for (k in printed) if (index(k, field("Package") " ") == 1) { printf "%s", printed[k]; delete printed[k] }
 }
 
 END {

@@ -48,6 +48,9 @@ var rooms = []room{
 	{"verifier/trust", []string{"disclosure", "did", "did/pubkey", "internal/strictjson"}},
 	{"verifier", []string{"disclosure", "did", "did/pubkey", "credential", "credential/status", "verifier/trust", "internal/strictjson"}},
 	{"testvectors", nil},
+	{"testvectors/generate", []string{decred}},
+	{"testvectors/interop", nil},
+	{"testvectors/shim", []string{"disclosure", "did", "did/pubkey", "did/didkey", "did/didjwk", "did/didethr", "credential", "verifier", "verifier/trust", "internal/strictjson"}},
 }
 
 // rule is one arrow that must not exist. Patterns are folders of ours, packages of others, or either with /... for everything below.
