@@ -1,0 +1,117 @@
+package main
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// notByVectors are reasons that no vector can show, with the cause.
+var notByVectors = map[string]string{
+	// The caller's own mistakes and surroundings.
+	"path_malformed":       "the shim answers error: a path of another form is no request",
+	"random_source_failed": "the system's randomness",
+	"claim_reserved":       "Issuer.Issue alone; sdjwt.issue makes SD-JWTs of any type",
+	"caller_error":         "the shim answers error",
+	"signer_failed":        "a key in a device that does not answer",
+	// Holder.Receive alone: no operation of the shim receives.
+	"cnf_names_other_key": "Holder.Receive alone",
+	// One request is one verifier, with a replay guard of its own, a resolver that answers, and no status lists yet.
+	"replayed":                  "needs two requests to one verifier",
+	"surplus_claims":            "vc.verify cannot ask for RefuseSurplus",
+	"issuer_deactivated":        "a DID document in a request cannot say that it is deactivated",
+	"issuer_key_ambiguous":      "one id for two keys: a document with it is refused before",
+	"issuer_key_not_accepted":   "keys in a request have no class",
+	"card_revoked":              "status lists are not built yet",
+	"card_suspended":            "status lists are not built yet",
+	"card_status_unknown":       "status lists are not built yet",
+	"status_index_out_of_range": "status lists are not built yet",
+	"status_stale":              "status lists are not built yet",
+	"trust_source_unavailable":  "trust is a list in the request",
+	"resolver_failed":           "documents stand in the request",
+	"did_network_unknown":       "documents stand in the request",
+	"did_method_unknown":        "documents stand in the request",
+	"chain_unavailable":         "documents stand in the request",
+	"chain_answer_garbled":      "documents stand in the request",
+	"chain_answer_incomplete":   "documents stand in the request",
+	"chain_head_stale":          "documents stand in the request",
+	"chain_is_another":          "documents stand in the request",
+	"replay_guard_failed":       "one request is one guard",
+	"status_not_checked":        "in Result.Skipped, no verdict",
+	"key_binding_not_checked":   "in Result.Skipped, no verdict",
+}
+
+// TestEveryReasonHasAVector reads the reasons from the rooms' sources, so that a new one needs a vector or a word here.
+func TestEveryReasonHasAVector(t *testing.T) {
+	shown := map[string]bool{}
+	for _, v := range vectors(t) {
+		shown[text(decode(t, v.Expect)["reason"])] = true
+	}
+	total := 0
+	for _, room := range []string{"disclosure", "credential", "verifier", "verifier/trust"} {
+		reasons := declared(t, room)
+		if len(reasons) == 0 {
+			t.Errorf("%s declares no reason", room)
+		}
+		total += len(reasons)
+		for _, reason := range reasons {
+			why, excepted := notByVectors[reason]
+			switch {
+			case excepted && why == "":
+				t.Errorf("%s: %s is excepted without a cause", room, reason)
+			case excepted && shown[reason]:
+				t.Errorf("%s: %s is excepted, and a vector shows it", room, reason)
+			case !excepted && !shown[reason]:
+				t.Errorf("%s: no vector shows %s", room, reason)
+			}
+		}
+	}
+	t.Logf("%d reasons, %d of them shown by no vector", total, len(notByVectors))
+}
+
+// declared returns the words of the constants of type Reason in a package.
+func declared(t *testing.T, room string) (out []string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join("..", "..", filepath.FromSlash(room), "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range files {
+		f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			spec, ok := n.(*ast.ValueSpec)
+			if !ok || len(spec.Values) != 1 || !isReason(spec.Type) {
+				return true
+			}
+			if word, ok := spec.Values[0].(*ast.BasicLit); ok {
+				s, err := strconv.Unquote(word.Value)
+				if err != nil {
+					t.Fatal(err)
+				}
+				out = append(out, s)
+			}
+			return true
+		})
+	}
+	return out
+}
+
+func isReason(e ast.Expr) bool {
+	switch e := e.(type) {
+	case *ast.Ident:
+		return e.Name == "Reason"
+	case *ast.SelectorExpr:
+		return e.Sel.Name == "Reason"
+	}
+	return false
+}

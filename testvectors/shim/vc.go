@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/khyer/khyer/did"
+	"github.com/khyer/khyer/disclosure"
+	"github.com/khyer/khyer/internal/strictjson"
+	"github.com/khyer/khyer/verifier"
+	"github.com/khyer/khyer/verifier/trust"
+)
+
+// verifyVC is vc.verify for one presentation of one card. Answers with several presentations, DCQL queries and status lists are what
+// the library does not have yet.
+func verifyVC(ctx context.Context, r *request) (answer, error) {
+	expect := request{v: r.v.Get("expect")}
+	if r.v.Get("presentations").Exists() || expect.v.Get("query").Exists() || r.v.Get("status_lists").Len() > 0 {
+		return nil, errUnsupported
+	}
+	presentation, now := r.text("presentation"), r.now()
+	issuers := r.issuers()
+	resolver := r.resolver()
+	config := verifier.Config{
+		Resolver: resolver, Now: func() time.Time { return now },
+		// verifier.Config cannot be told "no skew" as credential.Binding can: a nanosecond is the nearest.
+		Skew: r.duration("clock_skew_s", time.Nanosecond),
+	}
+	want := verifier.Expect{
+		Audience: expect.text("audience"), Nonce: expect.text("nonce"), Type: expect.text("type"), Claims: expect.paths("claims"),
+	}
+	if r.take(expect.err); r.err != nil {
+		return nil, nil
+	}
+	list, err := trust.NewList(issuers...)
+	if err != nil {
+		return nil, unusable("issuers: " + err.Error())
+	}
+	config.Issuers = list
+	v, err := verifier.New(config)
+	if err != nil {
+		return nil, err
+	}
+	res, err := v.Verify(ctx, []byte(presentation), want)
+	if err != nil {
+		return nil, err
+	}
+	cards := []answer{}
+	for _, c := range res.Cards {
+		claims, err := asked(c, want.Claims)
+		if err != nil {
+			return nil, err
+		}
+		cards = append(cards, answer{
+			"claims": claims, "issuer": c.Issuer, "key_id": c.KeyID, "status": c.Status,
+			"surplus": append([]disclosure.Path{}, c.Surplus...),
+		})
+	}
+	return answer{"cards": cards}, nil
+}
+
+// asked writes the claims of a card as an object: names lead inwards, and what an index or null points to stands in an array.
+func asked(c verifier.Card, paths []disclosure.Path) (answer, error) {
+	out := answer{}
+	for _, p := range paths {
+		value, ok := c.Claim(p)
+		if !ok {
+			continue
+		}
+		at := out
+		for n, step := range p {
+			name, ok := step.(string)
+			if !ok {
+				return nil, errUnsupported // an index at the top: no claim is there
+			}
+			if n+1 == len(p) {
+				at[name] = value
+				break
+			}
+			if _, isName := p[n+1].(string); !isName {
+				if p[n+1] != nil {
+					value = json.RawMessage("[" + string(value) + "]")
+				}
+				at[name] = value
+				break
+			}
+			inner, ok := at[name].(answer)
+			if !ok {
+				inner = answer{}
+				at[name] = inner
+			}
+			at = inner
+		}
+	}
+	return out, nil
+}
+
+func (r *request) issuers() (out []trust.Issuer) {
+	r.each("issuers", func(v strictjson.Value) {
+		e := request{v: v}
+		id := e.text("did")
+		out = append(out, trust.Issuer{DIDs: []string{id}, Types: e.texts("types"), Accreditation: trust.Accreditation{
+			Name: id, LapsedUntil: e.time("lapsed_until"), Compromised: e.texts("compromised"),
+		}})
+		r.take(e.err)
+	})
+	return out
+}
+
+// documents is a resolver of documents that stand in the request.
+type documents map[string]*did.Resolution
+
+// Resolve implements did.Resolver.
+func (d documents) Resolve(_ context.Context, id did.DID, _ did.At) (*did.Resolution, error) {
+	if res := d[id.String()]; res != nil {
+		return res, nil
+	}
+	return nil, &did.Error{Code: did.NotFound}
+}
+
+// resolver reads the documents, and the times of those of their keys that are not current.
+func (r *request) resolver() documents {
+	out := documents{}
+	r.members("resolver", func(id string, v strictjson.Value) {
+		doc, err := did.ParseDocument(v.Raw())
+		if err == nil && doc.ID.String() == id {
+			out[id], err = did.NewResolution(doc)
+		}
+		if err != nil || out[id] == nil {
+			r.fail("resolver", "has a document that cannot be used")
+		}
+	})
+	r.members("history", func(id string, v strictjson.Value) {
+		for e := range v.Elements() {
+			entry := request{v: e}
+			if !out.date(id, &entry) {
+				r.fail("history", "names a key that is not in the document")
+			}
+			r.take(entry.err)
+		}
+	})
+	return out
+}
+
+func (d documents) date(id string, entry *request) (found bool) {
+	res := d[id]
+	if res == nil {
+		return false
+	}
+	for i := range res.Keys {
+		if k := &res.Keys[i]; k.ID == entry.text("key_id") {
+			k.From, k.Until, k.Revoked = entry.time("from"), entry.time("until"), entry.time("revoked")
+			found = true
+		}
+	}
+	return found
+}
