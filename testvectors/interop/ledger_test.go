@@ -28,6 +28,7 @@ type ledger struct {
 	registry didethr.Network
 	open     *anchor.Registry // nil until deploy
 	resolver *didethr.Resolver
+	kill     func() // ends anvil before the test ends
 }
 
 // openEthrtest starts our own chain, openAnvil the foreign one; both are ended with the test.
@@ -48,7 +49,9 @@ const anvilChain = 31337
 
 func openAnvil(t testing.TB) *ledger {
 	t.Helper()
-	l := dial(t, startAnvil(t))
+	rpc, kill := startAnvil(t)
+	l := dial(t, rpc)
+	l.kill = kill
 	l.registry = didethr.Network{Name: "interop", ChainID: anvilChain, RPC: []string{l.rpc}}
 	return l
 }
@@ -65,7 +68,7 @@ func dial(t testing.TB, rpc string) *ledger {
 
 // startAnvil runs the native binary, not npm's wrapper, so that what is killed at the end is the chain itself. Port 0 lets the system
 // choose a free one.
-func startAnvil(t testing.TB) string {
+func startAnvil(t testing.TB) (rpc string, kill func()) {
 	t.Helper()
 	node(t)
 	arch := map[string]string{"amd64": "amd64", "arm64": "arm64"}[runtime.GOARCH]
@@ -84,14 +87,15 @@ func startAnvil(t testing.TB) string {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	kill = sync.OnceFunc(func() { cmd.Process.Kill(); cmd.Wait() })
+	t.Cleanup(kill)
 	select {
 	case address := <-out.line:
-		return "http://" + address
+		return "http://" + address, kill
 	case <-time.After(time.Minute):
 		t.Fatalf("anvil does not listen:\n%s", out.String())
 	}
-	return ""
+	return "", kill
 }
 
 // watched looks for a line in what a process prints, and keeps the end of all of it.

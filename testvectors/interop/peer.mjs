@@ -39,17 +39,11 @@ const ops = {
   // What a verifier sees: {payload, header, kb}. Without a nonce the peer looks at no key binding; it has no place for an audience.
   verify: async ({ sdjwt: shown, issuer: key, nonce }) => (await sdjwt(key)).verify(shown, { keyBindingNonce: nonce }),
 
-  // The answer of DID Resolution: {didDocument, didDocumentMetadata, didResolutionMetadata}.
-  resolve: async ({ did, rpc, registry, chainId, name }) => {
-    const id = `${rpc} ${registry}`
-    if (!resolvers.has(id)) {
-      const networks = [{ name, chainId, rpcUrl: rpc, registry }]
-      resolvers.set(id, new Resolver(getResolver({ networks })))
-    }
-    return resolvers.get(id).resolve(did)
-  },
+  // The answer of DID Resolution: {didDocument, didDocumentMetadata, didResolutionMetadata}. The resolver is made anew each time, because
+  // ethers repeats an answer for a quarter of a second.
+  resolve: async ({ did, rpc, registry, chainId, name }) =>
+    new Resolver(getResolver({ networks: [{ name, chainId, rpcUrl: rpc, registry }] })).resolve(did),
 }
-const resolvers = new Map()
 
 const say = (o) => process.stdout.write(JSON.stringify(o) + '\n')
 const version = (name) => JSON.parse(readFileSync(new URL(`node_modules/${name}/package.json`, import.meta.url))).version
