@@ -47,9 +47,11 @@ func openEthrtest(t testing.TB, o ethrtest.Options) *ledger {
 
 const anvilChain = 31337
 
-func openAnvil(t testing.TB) *ledger {
+func openAnvil(t testing.TB) *ledger { return openAnvilWith(t) }
+
+func openAnvilWith(t testing.TB, flags ...string) *ledger {
 	t.Helper()
-	rpc, kill := startAnvil(t)
+	rpc, kill := startAnvil(t, flags...)
 	l := dial(t, rpc)
 	l.kill = kill
 	l.registry = didethr.Network{Name: "interop", ChainID: anvilChain, RPC: []string{l.rpc}}
@@ -68,7 +70,7 @@ func dial(t testing.TB, rpc string) *ledger {
 
 // startAnvil runs the native binary, not npm's wrapper, so that what is killed at the end is the chain itself. Port 0 lets the system
 // choose a free one.
-func startAnvil(t testing.TB) (rpc string, kill func()) {
+func startAnvil(t testing.TB, flags ...string) (rpc string, kill func()) {
 	t.Helper()
 	node(t)
 	arch := map[string]string{"amd64": "amd64", "arm64": "arm64"}[runtime.GOARCH]
@@ -80,7 +82,7 @@ func startAnvil(t testing.TB) (rpc string, kill func()) {
 		t.Fatalf("anvil is not installed for this machine (was `npm ci` run?): %v", err)
 	}
 	home := t.TempDir() // it looks for settings there, and keeps files
-	cmd := exec.Command(program, "--host", "127.0.0.1", "--port", "0", "--chain-id", fmt.Sprint(anvilChain))
+	cmd := exec.Command(program, append([]string{"--host", "127.0.0.1", "--port", "0", "--chain-id", fmt.Sprint(anvilChain)}, flags...)...)
 	cmd.Env = append(os.Environ(), "HOME="+home, "TMPDIR="+home, "NO_COLOR=1")
 	out := &watched{line: make(chan string, 1), want: "Listening on "}
 	cmd.Stdout, cmd.Stderr = out, out

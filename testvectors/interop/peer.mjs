@@ -42,7 +42,7 @@ const ops = {
   // The answer of DID Resolution: {didDocument, didDocumentMetadata, didResolutionMetadata}. The resolver is made anew each time, because
   // ethers repeats an answer for a quarter of a second.
   resolve: async ({ did, rpc, registry, chainId, name }) =>
-    new Resolver(getResolver({ networks: [{ name, chainId, rpcUrl: rpc, registry }] })).resolve(did),
+    new Resolver(getResolver({ networks: [{ name: name || undefined, chainId, rpcUrl: rpc, registry }] })).resolve(did),
 }
 
 const say = (o) => process.stdout.write(JSON.stringify(o) + '\n')
