@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/big"
 	"os"
 	"path/filepath"
 	"strings"
@@ -535,4 +536,42 @@ func FuzzRevertWord(f *testing.F) {
 			t.Fatalf("%q", word)
 		}
 	})
+}
+
+// A new identity has nothing to pay with; Fund gives it something, and the first change goes through.
+func TestFund(t *testing.T) {
+	ctx := context.Background()
+	chain, err := ethrtest.New(ethrtest.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer chain.Close()
+	account := chain.Accounts()[0]
+	payer, err := NewSigner(account.Key[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, _, err := Deploy(ctx, Config{Network: didethr.Network{ChainID: chain.ChainID(), RPC: []string{chain.URL()}}}, payer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fresh, err := Generate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var e *Error
+	if _, err := r.Identity(fresh.Address(), fresh).SetAttribute(ctx, "did/svc/X", []byte("https://x.example"), time.Hour); !errors.As(err, &e) || e.Reason != NodeRefused {
+		t.Errorf("without ether: %v", err)
+	}
+	for _, wei := range []*big.Int{nil, big.NewInt(0), big.NewInt(-1)} {
+		if _, err := r.Fund(ctx, payer, fresh.Address(), wei); !errors.As(err, &e) || e.Reason != BadConfig {
+			t.Errorf("%v: %v", wei, err)
+		}
+	}
+	if _, err := r.Fund(ctx, payer, fresh.Address(), big.NewInt(1e16)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Identity(fresh.Address(), fresh).SetAttribute(ctx, "did/svc/X", []byte("https://x.example"), time.Hour); err != nil {
+		t.Errorf("with ether: %v", err)
+	}
 }

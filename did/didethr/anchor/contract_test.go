@@ -103,7 +103,7 @@ func (w *world) refused(who int, want string, data []byte) {
 func (w *world) why(who int, data []byte) string {
 	from := w.people[who].Address()
 	to := didethr.Address(w.registry)
-	err := w.node.Call(context.Background(), nil, "eth_call", newCall(from, &to, data), "latest")
+	err := w.node.Call(context.Background(), nil, "eth_call", newCall(from, &to, nil, data), "latest")
 	if err == nil {
 		return "accepted"
 	}
@@ -118,7 +118,7 @@ func (w *world) view(data []byte) [32]byte {
 	w.t.Helper()
 	to := didethr.Address(w.registry)
 	var out hexHash
-	if err := w.node.Call(context.Background(), &out, "eth_call", newCall(didethr.Address{}, &to, data), "latest"); err != nil {
+	if err := w.node.Call(context.Background(), &out, "eth_call", newCall(didethr.Address{}, &to, nil, data), "latest"); err != nil {
 		w.t.Fatal(err)
 	}
 	return out

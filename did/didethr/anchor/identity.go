@@ -2,6 +2,7 @@ package anchor
 
 import (
 	"context"
+	"math/big"
 	"time"
 
 	"github.com/multiformats/go-multibase"
@@ -126,7 +127,7 @@ func (i *Identity) changeOwner(ctx context.Context, to didethr.Address) (Receipt
 
 func (i *Identity) call(ctx context.Context, data []byte) (Receipt, error) {
 	to := i.registry.network.Registry
-	return i.registry.transact(ctx, i.owner, &to, data)
+	return i.registry.transact(ctx, i.owner, &to, nil, data)
 }
 
 func bytes32(name string) (w [32]byte, err error) {
@@ -142,4 +143,12 @@ func seconds(d time.Duration) (w [32]byte, err error) {
 		return w, fail(BadConfig, "a validity is a second at least")
 	}
 	return uintWord(uint64(d / time.Second)), nil
+}
+
+// Fund pays ether, in wei, from payer to an account: a new identity needs some before it can write, since each change is paid for.
+func (r *Registry) Fund(ctx context.Context, payer Signer, to didethr.Address, wei *big.Int) (Receipt, error) {
+	if wei == nil || wei.Sign() <= 0 {
+		return Receipt{}, fail(BadConfig, "nothing to pay")
+	}
+	return r.transact(ctx, payer, &to, wei, nil)
 }

@@ -101,7 +101,7 @@ func Deploy(ctx context.Context, c Config, payer Signer) (*Registry, Receipt, er
 	if c.Network.CodeHash != [32]byte{} && c.Network.CodeHash != RegistryCodeHash() {
 		return nil, Receipt{}, fail(BadConfig, "the embedded registry has another code hash than the one that is pinned")
 	}
-	receipt, err := r.transact(ctx, payer, nil, unhex(registryCode))
+	receipt, err := r.transact(ctx, payer, nil, nil, unhex(registryCode))
 	if err != nil {
 		return nil, receipt, err
 	}

@@ -31,24 +31,24 @@ const (
 	marginDen = 4
 )
 
-// transact signs, hands in and follows a transaction until it is in a block. A nil to creates a contract.
-func (r *Registry) transact(ctx context.Context, from Signer, to *didethr.Address, data []byte) (Receipt, error) {
+// transact signs, hands in and follows a transaction until it is in a block. A nil to creates a contract, a nil value pays nothing.
+func (r *Registry) transact(ctx context.Context, from Signer, to *didethr.Address, value *big.Int, data []byte) (Receipt, error) {
 	if from == nil {
 		return Receipt{}, fail(BadConfig, "no signer")
 	}
-	tx, err := r.send(ctx, from, to, data)
+	tx, err := r.send(ctx, from, to, value, data)
 	if err != nil {
 		return Receipt{}, err
 	}
-	return r.mined(ctx, tx.Hash(), from.Address(), to, data)
+	return r.mined(ctx, tx.Hash(), from.Address(), to, value, data)
 }
 
 // send holds the account's lock from reading its nonce until the node has the transaction, so that no two get the same one.
-func (r *Registry) send(ctx context.Context, from Signer, to *didethr.Address, data []byte) (*types.Transaction, error) {
+func (r *Registry) send(ctx context.Context, from Signer, to *didethr.Address, value *big.Int, data []byte) (*types.Transaction, error) {
 	lock := r.lock(from.Address())
 	lock.Lock()
 	defer lock.Unlock()
-	inner, err := r.prepare(ctx, from.Address(), to, data)
+	inner, err := r.prepare(ctx, from.Address(), to, value, data)
 	if err != nil {
 		return nil, err
 	}
@@ -90,29 +90,33 @@ func (r *Registry) lock(a didethr.Address) *sync.Mutex {
 
 // call is a transaction as eth_call and eth_estimateGas take it.
 type call struct {
-	From string   `json:"from"`
-	To   string   `json:"to,omitempty"`
-	Data hexBytes `json:"data"`
+	From  string   `json:"from"`
+	To    string   `json:"to,omitempty"`
+	Value string   `json:"value,omitempty"`
+	Data  hexBytes `json:"data"`
 }
 
-func newCall(from didethr.Address, to *didethr.Address, data []byte) call {
+func newCall(from didethr.Address, to *didethr.Address, value *big.Int, data []byte) call {
 	c := call{From: from.String(), Data: data}
 	if to != nil {
 		c.To = to.String()
+	}
+	if value != nil {
+		c.Value = "0x" + value.Text(16)
 	}
 	return c
 }
 
 // prepare asks, in one request, for all that a transaction needs to be priced and numbered, and for the chain: the node behind a URL
 // may have changed since it was last asked.
-func (r *Registry) prepare(ctx context.Context, from didethr.Address, to *didethr.Address, data []byte) (*types.DynamicFeeTx, error) {
+func (r *Registry) prepare(ctx context.Context, from didethr.Address, to *didethr.Address, value *big.Int, data []byte) (*types.DynamicFeeTx, error) {
 	const lookBack = 5 // blocks whose priority fees are looked at
 	calls := []ethrpc.Call{
 		{Method: "eth_chainId"},
 		{Method: "eth_getTransactionCount", Params: []any{from.String(), "pending"}},
 		{Method: "eth_feeHistory", Params: []any{hexUint(lookBack), "latest", []float64{50}}},
 		{Method: "eth_maxPriorityFeePerGas"},
-		{Method: "eth_estimateGas", Params: []any{newCall(from, to, data)}},
+		{Method: "eth_estimateGas", Params: []any{newCall(from, to, value, data)}},
 	}
 	if err := r.batch(ctx, calls); err != nil {
 		return nil, err
@@ -138,6 +142,7 @@ func (r *Registry) prepare(ctx context.Context, from didethr.Address, to *dideth
 		GasFeeCap: feeCap,
 		Gas:       limit(uint64(gas)),
 		To:        (*common.Address)(to),
+		Value:     value,
 		Data:      data,
 	}, nil
 }
@@ -216,7 +221,7 @@ func (g *receipt) public() Receipt {
 }
 
 // mined waits for the transaction's block.
-func (r *Registry) mined(ctx context.Context, tx [32]byte, from didethr.Address, to *didethr.Address, data []byte) (Receipt, error) {
+func (r *Registry) mined(ctx context.Context, tx [32]byte, from didethr.Address, to *didethr.Address, value *big.Int, data []byte) (Receipt, error) {
 	for wait := range pauses(ctx) {
 		got, err := r.ask(ctx, tx)
 		if err != nil {
@@ -228,7 +233,7 @@ func (r *Registry) mined(ctx context.Context, tx [32]byte, from didethr.Address,
 		} else if got != nil {
 			out := got.public()
 			if *got.Status == 0 {
-				return out, r.whyReverted(ctx, got, from, to, data)
+				return out, r.whyReverted(ctx, got, from, to, value, data)
 			}
 			r.progress(Progress{Tx: tx, Block: out.Block})
 			return out, nil
@@ -239,9 +244,9 @@ func (r *Registry) mined(ctx context.Context, tx [32]byte, from didethr.Address,
 }
 
 // whyReverted tries the call again at the block before and reports the contract's word.
-func (r *Registry) whyReverted(ctx context.Context, got *receipt, from didethr.Address, to *didethr.Address, data []byte) error {
+func (r *Registry) whyReverted(ctx context.Context, got *receipt, from didethr.Address, to *didethr.Address, value *big.Int, data []byte) error {
 	before := got.Block - min(got.Block, 1)
-	err := r.node.Call(ctx, nil, "eth_call", newCall(from, to, data), before)
+	err := r.node.Call(ctx, nil, "eth_call", newCall(from, to, value, data), before)
 	e := &Error{Reason: Reverted, Tx: got.Tx}
 	if err != nil {
 		if again := nodeError(err); again.Reason == Reverted {

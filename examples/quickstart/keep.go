@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/khyer/khyer/credential"
+	"github.com/khyer/khyer/verifier"
+)
+
+// keep leaves the chain running, with the citizen's phone beside it, so that the reader can verify with a program of his own. It ends
+// with ctx.
+func keep(ctx context.Context, w io.Writer, l *ledger, pema *citizen, i *issuer) error {
+	if err := l.catchUp(); err != nil {
+		return err
+	}
+	phone, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	srv := &http.Server{Handler: pema.answer(l), ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 16 << 10}
+	go func() { _ = srv.Serve(phone) }()
+	defer srv.Close()
+
+	n := l.registry.Network()
+	fmt.Fprintf(w, `
+The chain and the citizen's phone keep running until you press Ctrl-C. Verify with a program of your own:
+
+  RPC        %s
+  chain id   %d
+  registry   %s
+  issuer     %s
+  type       %s
+  phone      http://%s/show?audience=…&nonce=…
+             answers with a presentation of Full Name and ID Number, for your audience and your nonce
+
+`, l.rpc, n.ChainID, n.Registry, i.DID, identityCard, phone.Addr())
+	tick := time.NewTicker(12 * time.Second) // a block as often as on mainnet
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			if err := l.catchUp(); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// catchUp brings the embedded chain's clock to the world's.
+func (l *ledger) catchUp() error {
+	if l.embedded == nil {
+		return nil
+	}
+	l.embedded.SetTime(time.Now())
+	return l.embedded.Mine(1)
+}
+
+// answer is the phone: it shows what the licensing office asks for to whoever asks. A real one would ask its owner first.
+func (c *citizen) answer(l *ledger) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		q := r.URL.Query()
+		e := verifier.Expect{Audience: q.Get("audience"), Nonce: q.Get("nonce"), Type: identityCard, Claims: asks[1].Claims}
+		p, err := c.phone.Present(r.Context(), c.cards[e.Type], credential.Showing{Reveal: e.Claims, Audience: e.Audience, Nonce: e.Nonce, At: l.now()})
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		_, _ = w.Write(p)
+	})
+}

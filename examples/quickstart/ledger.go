@@ -1,0 +1,244 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/big"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/khyer/khyer/credential"
+	"github.com/khyer/khyer/did"
+	"github.com/khyer/khyer/did/didethr"
+	"github.com/khyer/khyer/did/didethr/anchor"
+	"github.com/khyer/khyer/did/didethr/ethrtest"
+	"github.com/khyer/khyer/did/pubkey"
+	"github.com/khyer/khyer/internal/ethrpc"
+	"github.com/khyer/khyer/verifier"
+	"github.com/khyer/khyer/verifier/trust"
+)
+
+type options struct {
+	rpc, registry, key, finality string
+	keep                         bool
+	progress                     func(string)
+}
+
+// ledger is the chain, embedded or external, with the registry on it.
+type ledger struct {
+	options
+	embedded *ethrtest.Chain
+	registry *anchor.Registry
+	node     *ethrpc.Client
+	payer    anchor.Signer
+	head     time.Time // of the newest block when it was last looked at
+}
+
+// pocket is what each issuer gets to pay its transactions with: 0.01 ether.
+var pocket = big.NewInt(1e16)
+
+func openLedger(ctx context.Context, o options) (_ *ledger, err error) {
+	l := &ledger{options: o}
+	defer func() {
+		if err != nil {
+			l.close()
+		}
+	}()
+	if o.rpc == "" {
+		if o.registry != "" || o.key != "" {
+			return nil, errors.New("-registry and -key belong to an external chain: give its -rpc too")
+		}
+		if l.embedded, err = ethrtest.New(ethrtest.Options{}); err != nil {
+			return nil, err
+		}
+		l.rpc = l.embedded.URL()
+		account := l.embedded.Accounts()[0]
+		l.payer, err = anchor.NewSigner(account.Key[:])
+	} else {
+		if o.key == "" {
+			return nil, errors.New("-rpc needs -key, the file of an account that can pay")
+		}
+		l.payer, err = anchor.LoadKeyFile(o.key)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if l.node, err = ethrpc.Dial(l.rpc, nil); err != nil {
+		return nil, err
+	}
+	return l, l.openRegistry(ctx)
+}
+
+func (l *ledger) openRegistry(ctx context.Context) error {
+	var id string
+	if err := l.node.Call(ctx, &id, "eth_chainId"); err != nil {
+		return fmt.Errorf("the chain at -rpc: %w", err)
+	}
+	chain, err := strconv.ParseUint(strings.TrimPrefix(id, "0x"), 16, 64)
+	if err != nil {
+		return errors.New("the chain's id is not a number")
+	}
+	c := anchor.Config{Network: didethr.Network{ChainID: chain, RPC: []string{l.rpc}}, Finality: l.finality, Progress: l.waiting}
+	if l.options.registry == "" {
+		l.progress("deploying the registry")
+		l.registry, _, err = anchor.Deploy(ctx, c, l.payer)
+		return err
+	}
+	if c.Network.Registry, err = didethr.ParseAddress(l.options.registry); err != nil {
+		return err
+	}
+	l.registry, err = anchor.Open(ctx, c)
+	return err
+}
+
+func (l *ledger) waiting(p anchor.Progress) {
+	if p.Reached != 0 && p.Reached < p.Block {
+		l.progress(fmt.Sprintf("waiting for block %d to be %s: at %d", p.Block, l.finality, p.Reached))
+	}
+}
+
+func (l *ledger) close() {
+	if l.embedded != nil {
+		_ = l.embedded.Close()
+	}
+}
+
+// now is the story's clock: the embedded chain's own, or the world's, unless an external chain is ahead of it.
+func (l *ledger) now() time.Time {
+	if l.embedded != nil {
+		return l.embedded.Now()
+	}
+	if t := time.Now(); t.After(l.head) {
+		return t
+	}
+	return l.head
+}
+
+type form int
+
+const (
+	addressForm form = iota // did:ethr:<chain>:0x<address>
+	keyForm                 // did:ethr:<chain>:0x<compressed public key>
+)
+
+// issuer signs cards with a P-256 key that stands in its DID document; another key, of its Ethereum account, controls the DID.
+type issuer struct {
+	Name, DID string
+	identity  *anchor.Identity
+	key       pubkey.Signer
+	issuer    *credential.Issuer
+	last      anchor.Receipt
+}
+
+func (l *ledger) newIssuer(ctx context.Context, name string, f form) (*issuer, error) {
+	l.progress("anchoring " + name)
+	account, err := anchor.Generate()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := l.registry.Fund(ctx, l.payer, account.Address(), pocket); err != nil {
+		return nil, err
+	}
+	id, address := l.registry.DID(account.Address()), account.Address()
+	if f == keyForm {
+		if id, address, err = l.registry.KeyDID(account.PublicKey()); err != nil {
+			return nil, err
+		}
+	}
+	i := &issuer{Name: name, DID: id.String(), identity: l.registry.Identity(address, account)}
+	if i.key, err = pubkey.Generate(pubkey.ES256); err != nil {
+		return nil, err
+	}
+	i.last, err = i.identity.AddKey(ctx, i.key.Public(), 2*365*24*time.Hour)
+	return i, err
+}
+
+// settle waits until what the issuers wrote last is final, and reads their documents as a verifier will.
+func (l *ledger) settle(ctx context.Context, issuers ...*issuer) error {
+	if l.embedded != nil && l.finality != "latest" {
+		if err := l.embedded.Finalize(); err != nil {
+			return err
+		}
+	}
+	for _, i := range issuers {
+		if _, err := l.registry.Final(ctx, i.last); err != nil {
+			return err
+		}
+	}
+	if err := l.lookAtHead(ctx); err != nil {
+		return err
+	}
+	for _, i := range issuers {
+		if i.issuer != nil {
+			continue
+		}
+		if err := l.findKey(ctx, i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// findKey looks up which id the document gives the issuer's key; cards will name it.
+func (l *ledger) findKey(ctx context.Context, i *issuer) error {
+	resolver, err := l.resolver(l.rpc)
+	if err != nil {
+		return err
+	}
+	id, err := did.Parse(i.DID)
+	if err != nil {
+		return err
+	}
+	r, err := resolver.Resolve(ctx, id, did.At{})
+	if err != nil {
+		return err
+	}
+	for _, k := range r.Keys {
+		if k.Public.Equal(i.key.Public()) {
+			i.issuer, err = credential.NewIssuer(credential.IssuerConfig{ID: i.DID, KeyID: k.ID, Signer: i.key, Now: l.now})
+			return err
+		}
+	}
+	return fmt.Errorf("%s: the anchored key is not in its DID document", i.Name)
+}
+
+func (l *ledger) lookAtHead(ctx context.Context) error {
+	var head struct{ Timestamp string }
+	if err := l.node.Call(ctx, &head, "eth_getBlockByNumber", "latest", false); err != nil {
+		return err
+	}
+	t, err := strconv.ParseInt(strings.TrimPrefix(head.Timestamp, "0x"), 16, 64)
+	if err != nil {
+		return errors.New("the newest block has no time")
+	}
+	l.head = time.Unix(t, 0)
+	return nil
+}
+
+func (l *ledger) resolver(rpc string) (*didethr.Resolver, error) {
+	network := l.registry.Network()
+	network.RPC = []string{rpc}
+	return didethr.New(didethr.Config{Networks: []didethr.Network{network}, Finality: l.finality, Now: l.now})
+}
+
+// newVerifier makes an agency's verifier, with a resolver of its own.
+func (l *ledger) newVerifier(trusted trust.Source) (*verifier.Verifier, error) {
+	return l.verifierAt(l.rpc, trusted, l.now)
+}
+
+func (l *ledger) verifierAt(rpc string, trusted trust.Source, now func() time.Time) (*verifier.Verifier, error) {
+	resolver, err := l.resolver(rpc)
+	if err != nil {
+		return nil, err
+	}
+	return verifier.New(verifier.Config{Resolver: did.Mux{"ethr": resolver}, Issuers: trusted, Now: now})
+}
+
+// line names a place near the one that it is called from.
+func line(offset int) string {
+	_, file, n, _ := runtime.Caller(1)
+	return fmt.Sprintf("examples/quickstart/%s, line %d", file[strings.LastIndexByte(file, '/')+1:], n+offset)
+}

@@ -1,0 +1,169 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"reflect"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/khyer/khyer/did/didethr"
+	"github.com/khyer/khyer/disclosure"
+	"github.com/khyer/khyer/verifier"
+	"github.com/khyer/khyer/verifier/trust"
+)
+
+// run tells the story and returns what it printed for programs.
+func run(t *testing.T, o options) report {
+	t.Helper()
+	var out bytes.Buffer
+	o.progress = func(string) {}
+	if err := story(context.Background(), o, &printer{w: &out, json: true}); err != nil {
+		t.Fatal(err)
+	}
+	var r report
+	if err := json.Unmarshal(out.Bytes(), &r); err != nil {
+		t.Fatalf("%v: %s", err, out.String())
+	}
+	return r
+}
+
+func TestStory(t *testing.T) {
+	r := run(t, options{finality: "finalized"})
+	if len(r.Accepted) != 3 || len(r.NoBirthDate) != 3 || r.Accepted[0].Finality != "finalized" || r.Accepted[0].Block == 0 {
+		t.Errorf("%+v", r)
+	}
+	var shown []string
+	for _, s := range r.Accepted {
+		for _, c := range s.Claims {
+			shown = append(shown, c.String())
+		}
+	}
+	if want := []string{"Full Name: Pema Example", "Blood Group: O+", "Full Name: Pema Example", "ID Number: 10000000001", "ID Number: 10000000001", "age_over_60: true"}; !reflect.DeepEqual(shown, want) {
+		t.Errorf("%q", shown)
+	}
+	var reasons []verifier.Reason
+	for _, f := range r.Refused {
+		reasons = append(reasons, f.Reason)
+	}
+	if want := []verifier.Reason{"audience_mismatch", "signature_invalid", "issuer_not_trusted", "expired", "chain_unavailable", "issuer_key_revoked", "issuer_deactivated"}; !reflect.DeepEqual(reasons, want) {
+		t.Errorf("%v", reasons)
+	}
+	var people bytes.Buffer
+	if err := (&printer{w: &people}).print(&r); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"Pension office never saw the date of birth.", "? a good card, while the chain does not answer", "✗ an expired card", asksLine} {
+		if !strings.Contains(people.String(), want) {
+			t.Errorf("%q is not in:\n%s", want, people.String())
+		}
+	}
+	if strings.Contains(people.String(), "\x1b") {
+		t.Error("colours without a terminal")
+	}
+}
+
+// With -keep, a program of the reader's own can verify: here it is.
+func TestKeep(t *testing.T) {
+	ctx, stop := context.WithCancel(context.Background())
+	out, w := io.Pipe()
+	done := make(chan error, 1)
+	go func() {
+		done <- story(ctx, options{finality: "finalized", keep: true, progress: func(string) {}}, &printer{w: w})
+		w.Close()
+	}()
+	said := map[string]string{}
+	for in := bufio.NewScanner(out); said["phone"] == "" && in.Scan(); {
+		for _, name := range []string{"RPC", "registry", "issuer", "type", "phone"} {
+			if rest, ok := strings.CutPrefix(in.Text(), "  "+name+" "); ok {
+				said[name] = strings.TrimSpace(rest)
+			}
+		}
+	}
+	go func() { _, _ = io.Copy(io.Discard, out) }()
+	registry, err := didethr.ParseAddress(said["registry"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	resolver, err := didethr.New(didethr.Config{Networks: []didethr.Network{{ChainID: 1337, Registry: registry, RPC: []string{said["RPC"]}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	trusted, err := trust.NewList(trust.Issuer{DIDs: []string{said["issuer"]}, Types: []string{said["type"]}, Accreditation: trust.Accreditation{Name: "x"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := verifier.New(verifier.Config{Resolver: resolver, Issuers: trusted})
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.Get(strings.Replace(said["phone"], "audience=…&nonce=…", "audience=me&nonce=once", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	p, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := v.Verify(ctx, p, verifier.Expect{Audience: "me", Nonce: "once", Type: said["type"], Claims: []disclosure.Path{{"ID Number"}, {"Full Name"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if name, _ := res.Text("Full Name"); name != "Pema Example" {
+		t.Errorf("%q", name)
+	}
+	stop()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+// The sentence about the date of birth is looked up in what was received: an agency that did receive it does not get the sentence.
+func TestBirthDateIsLookedFor(t *testing.T) {
+	part := func(s string) []byte { return []byte("e30." + s + ".AA~") }
+	if received(part("eyJhIjoxfQ"), birthDate) {
+		t.Error("found where it is not")
+	}
+	if !received(append(part("e30"), "WyJzIiwiRGF0ZSBvZiBCaXJ0aCIsIjAyLzA2LzE5NjAiXQ~"...), birthDate) {
+		t.Error("not found where it is")
+	}
+	if !received(part("a"), birthDate) {
+		t.Error("what cannot be decoded was taken for clean")
+	}
+}
+
+func TestLatestFinality(t *testing.T) {
+	if r := run(t, options{finality: "latest"}); r.Accepted[0].Finality != "latest" {
+		t.Fatalf("%+v", r)
+	}
+}
+
+func TestExternalChainNeedsAKey(t *testing.T) {
+	for _, o := range []options{{rpc: "http://127.0.0.1:1"}, {key: "x"}, {rpc: "ftp://127.0.0.1", key: "x"}} {
+		if err := story(context.Background(), o, nil); err == nil {
+			t.Errorf("%+v: no error", o)
+		}
+	}
+}
+
+// The place that the program names last is where the claims are chosen.
+func TestNamedLine(t *testing.T) {
+	src, err := os.ReadFile("main.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := strconv.Atoi(asksLine[strings.LastIndexByte(asksLine, ' ')+1:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Split(string(src), "\n")[n-1]; !strings.HasPrefix(got, "var asks = ") {
+		t.Errorf("%s is %q", asksLine, got)
+	}
+}
