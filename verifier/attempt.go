@@ -22,7 +22,7 @@ type attempt struct {
 	expect Expect
 	now    time.Time
 
-	// card is set once the issuer's signature was verified, and not before.
+	// card is set once issuer and holder were verified, and not before.
 	card *credential.Verified
 }
 

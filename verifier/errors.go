@@ -14,8 +14,8 @@ type Reason = disclosure.Reason
 type Rejection struct {
 	Reason Reason
 	Path   disclosure.Path // of the claim that the reason is about, if there is one
-	// Unauthenticated means that no issuer's signature had been verified when this was found: anybody can cause it, and it says
-	// nothing about an issuer.
+	// Unauthenticated means that issuer and holder had not both been verified when this was found: anybody who has seen a card, or none,
+	// can cause it, so it says nothing about an issuer.
 	Unauthenticated bool
 	Err             error // detail for developers; never holds a claim's value
 }

@@ -9,7 +9,7 @@
 // cheap checks (audience, nonce, sd_hash, times), which may only reject; the issuer's key, fit for its purpose and time; its
 // signature; disclosures; key binding; the claims asked; status; and last the replay guard, which is used up only by acceptance.
 //
-// A rejection that comes before the issuer's signature was checked is marked Unauthenticated: anybody could have caused it.
+// A rejection that comes before issuer and holder were both verified is marked Unauthenticated: anybody could have caused it.
 package verifier
 
 import (
@@ -55,7 +55,8 @@ type Expect struct {
 	Audience, Nonce string
 	// Type is the credential type (vct), exactly; required.
 	Type string
-	// Claims are the claims that were asked for; each must be there. At least one.
+	// Claims are the claims that were asked for; each must be there. At least one. An index counts the elements that are shown: if the
+	// holder hides the first of a list, the second is element 0 here. Ask for lists with nil, which means all that are shown.
 	Claims []disclosure.Path
 	// RefuseSurplus rejects a presentation that shows more than was asked. Otherwise the surplus is dropped, and its paths reported.
 	RefuseSurplus bool
@@ -63,7 +64,7 @@ type Expect struct {
 	InsecureUnbound bool
 }
 
-// Event is what Config.Observe is told. Issuer and Type are empty unless the issuer's signature was verified.
+// Event is what Config.Observe is told. Issuer and Type are empty unless issuer and holder were verified.
 type Event struct {
 	Verdict string // accepted, rejected or inconclusive
 	Reason  Reason
