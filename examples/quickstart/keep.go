@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/khyer/khyer/credential"
 	"github.com/khyer/khyer/verifier"
 )
 
@@ -22,7 +21,7 @@ func keep(ctx context.Context, w io.Writer, l *ledger, pema *citizen, i *issuer)
 	if err != nil {
 		return err
 	}
-	srv := &http.Server{Handler: pema.answer(l), ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 16 << 10}
+	srv := &http.Server{Handler: pema.answer(), ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 16 << 10}
 	go func() { _ = srv.Serve(phone) }()
 	defer srv.Close()
 
@@ -63,11 +62,11 @@ func (l *ledger) catchUp() error {
 }
 
 // answer is the phone: it shows what the licensing office asks for to whoever asks. A real one would ask its owner first.
-func (c *citizen) answer(l *ledger) http.Handler {
+func (c *citizen) answer() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		q := r.URL.Query()
-		e := verifier.Expect{Audience: q.Get("audience"), Nonce: q.Get("nonce"), Type: identityCard, Claims: asks[1].Claims}
-		p, err := c.phone.Present(r.Context(), c.cards[e.Type], credential.Showing{Reveal: e.Claims, Audience: e.Audience, Nonce: e.Nonce, At: l.now()})
+		e := verifier.Expect{Audience: q.Get("audience"), Nonce: q.Get("nonce"), Type: identityCard, Claims: licensing.Claims}
+		p, err := c.show(r.Context(), e)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return

@@ -5,13 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
-	"runtime"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/khyer/khyer/credential"
-	"github.com/khyer/khyer/did"
 	"github.com/khyer/khyer/did/didethr"
 	"github.com/khyer/khyer/did/didethr/anchor"
 	"github.com/khyer/khyer/did/didethr/ethrtest"
@@ -34,7 +32,9 @@ type ledger struct {
 	registry *anchor.Registry
 	node     *ethrpc.Client
 	payer    anchor.Signer
-	head     time.Time // of the newest block when it was last looked at
+
+	head   time.Time // of the newest block of an external chain, when it was last looked at
+	looked time.Time // when that was
 }
 
 // pocket is what each issuer gets to pay its transactions with: 0.01 ether.
@@ -69,7 +69,10 @@ func openLedger(ctx context.Context, o options) (_ *ledger, err error) {
 	if l.node, err = ethrpc.Dial(l.rpc, nil); err != nil {
 		return nil, err
 	}
-	return l, l.openRegistry(ctx)
+	if err := l.openRegistry(ctx); err != nil {
+		return nil, err
+	}
+	return l, l.lookAtHead(ctx)
 }
 
 func (l *ledger) openRegistry(ctx context.Context) error {
@@ -106,15 +109,13 @@ func (l *ledger) close() {
 	}
 }
 
-// now is the story's clock: the embedded chain's own, or the world's, unless an external chain is ahead of it.
+// now is the story's clock: the chain's own. Development chains may be hours ahead of the world or behind it, and keys count from the
+// time of their block. An agency's clock is the world's.
 func (l *ledger) now() time.Time {
 	if l.embedded != nil {
 		return l.embedded.Now()
 	}
-	if t := time.Now(); t.After(l.head) {
-		return t
-	}
-	return l.head
+	return l.head.Add(time.Since(l.looked))
 }
 
 type form int
@@ -130,7 +131,8 @@ type issuer struct {
 	identity  *anchor.Identity
 	key       pubkey.Signer
 	issuer    *credential.Issuer
-	last      anchor.Receipt
+	now       func() time.Time
+	last      anchor.Receipt // of what it wrote last
 }
 
 func (l *ledger) newIssuer(ctx context.Context, name string, f form) (*issuer, error) {
@@ -148,63 +150,39 @@ func (l *ledger) newIssuer(ctx context.Context, name string, f form) (*issuer, e
 			return nil, err
 		}
 	}
-	i := &issuer{Name: name, DID: id.String(), identity: l.registry.Identity(address, account)}
+	i := &issuer{Name: name, DID: id.String(), identity: l.registry.Identity(address, account), now: l.now}
 	if i.key, err = pubkey.Generate(pubkey.ES256); err != nil {
 		return nil, err
 	}
-	i.last, err = i.identity.AddKey(ctx, i.key.Public(), 2*365*24*time.Hour)
+	if i.last, err = i.identity.AddKey(ctx, i.key.Public(), 2*365*24*time.Hour); err != nil {
+		return nil, err
+	}
+	// Cards name the key by its thumbprint, which stays when the key is renewed; its number in the DID document does not.
+	i.issuer, err = credential.NewIssuer(credential.IssuerConfig{ID: i.DID, KeyID: "#" + i.key.Public().Thumbprint(), Signer: i.key, Now: l.now})
 	return i, err
 }
 
-// settle waits until what the issuers wrote last is final, and reads their documents as a verifier will.
+// settle waits until what the issuers wrote last is final.
 func (l *ledger) settle(ctx context.Context, issuers ...*issuer) error {
-	if l.embedded != nil && l.finality != "latest" {
+	switch {
+	case l.finality == "latest":
+	case l.embedded != nil:
 		if err := l.embedded.Finalize(); err != nil {
 			return err
 		}
+	default:
+		l.progress("waiting for what was written to be " + l.finality + ": on a public chain that takes minutes; on a chain that makes blocks only" +
+			" for transactions it never happens, and -finality latest is for those")
 	}
 	for _, i := range issuers {
 		if _, err := l.registry.Final(ctx, i.last); err != nil {
 			return err
 		}
 	}
-	if err := l.lookAtHead(ctx); err != nil {
-		return err
-	}
-	for _, i := range issuers {
-		if i.issuer != nil {
-			continue
-		}
-		if err := l.findKey(ctx, i); err != nil {
-			return err
-		}
-	}
-	return nil
+	return l.lookAtHead(ctx)
 }
 
-// findKey looks up which id the document gives the issuer's key; cards will name it.
-func (l *ledger) findKey(ctx context.Context, i *issuer) error {
-	resolver, err := l.resolver(l.rpc)
-	if err != nil {
-		return err
-	}
-	id, err := did.Parse(i.DID)
-	if err != nil {
-		return err
-	}
-	r, err := resolver.Resolve(ctx, id, did.At{})
-	if err != nil {
-		return err
-	}
-	for _, k := range r.Keys {
-		if k.Public.Equal(i.key.Public()) {
-			i.issuer, err = credential.NewIssuer(credential.IssuerConfig{ID: i.DID, KeyID: k.ID, Signer: i.key, Now: l.now})
-			return err
-		}
-	}
-	return fmt.Errorf("%s: the anchored key is not in its DID document", i.Name)
-}
-
+// lookAtHead sets the story's clock.
 func (l *ledger) lookAtHead(ctx context.Context) error {
 	var head struct{ Timestamp string }
 	if err := l.node.Call(ctx, &head, "eth_getBlockByNumber", "latest", false); err != nil {
@@ -214,31 +192,21 @@ func (l *ledger) lookAtHead(ctx context.Context) error {
 	if err != nil {
 		return errors.New("the newest block has no time")
 	}
-	l.head = time.Unix(t, 0)
+	l.head, l.looked = time.Unix(t, 0), time.Now()
 	return nil
-}
-
-func (l *ledger) resolver(rpc string) (*didethr.Resolver, error) {
-	network := l.registry.Network()
-	network.RPC = []string{rpc}
-	return didethr.New(didethr.Config{Networks: []didethr.Network{network}, Finality: l.finality, Now: l.now})
 }
 
 // newVerifier makes an agency's verifier, with a resolver of its own.
 func (l *ledger) newVerifier(trusted trust.Source) (*verifier.Verifier, error) {
-	return l.verifierAt(l.rpc, trusted, l.now)
+	return l.verifierAt(l.rpc, trusted)
 }
 
-func (l *ledger) verifierAt(rpc string, trusted trust.Source, now func() time.Time) (*verifier.Verifier, error) {
-	resolver, err := l.resolver(rpc)
+func (l *ledger) verifierAt(rpc string, trusted trust.Source) (*verifier.Verifier, error) {
+	network := l.registry.Network()
+	network.RPC = []string{rpc}
+	resolver, err := didethr.New(didethr.Config{Networks: []didethr.Network{network}, Finality: l.finality, Now: l.now})
 	if err != nil {
 		return nil, err
 	}
-	return verifier.New(verifier.Config{Resolver: did.Mux{"ethr": resolver}, Issuers: trusted, Now: now})
-}
-
-// line names a place near the one that it is called from.
-func line(offset int) string {
-	_, file, n, _ := runtime.Caller(1)
-	return fmt.Sprintf("examples/quickstart/%s, line %d", file[strings.LastIndexByte(file, '/')+1:], n+offset)
+	return verifier.New(verifier.Config{Resolver: resolver, Issuers: trusted, Now: l.now})
 }

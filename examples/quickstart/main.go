@@ -1,5 +1,5 @@
-// Quickstart tells the whole story on real parts: two issuers anchor their DIDs on an Ethereum chain, sign two cards for a citizen, and
-// three agencies each verify the claims that they asked for, and nothing else. Then everything that must fail fails.
+// Quickstart tells the whole story on real parts: two issuers anchor their DIDs on an Ethereum chain and sign two cards for a citizen;
+// three agencies each verify the claims that they asked for, and see nothing else. Then everything that must fail fails.
 //
 //	go run ./examples/quickstart
 //	go run ./examples/quickstart -json
@@ -28,27 +28,27 @@ import (
 	"github.com/khyer/khyer/verifier/trust"
 )
 
-// What the citizen's cards say. The ages are computed when the card is issued, so that nobody needs the date of birth.
-const (
-	identityRecord = `{"ID Type": "Citizenship", "ID Number": "10000000001", "Full Name": "Pema Example", "Gender": "Female",
-		"Date of Birth": "02/06/1960", "Citizenship": "Bhutanese"}`
-	healthRecord = `{"Health ID": "H10000001", "Full Name": "Pema Example", "Date of Birth": "02/06/1960", "Gender": "Female",
-		"Blood Group": "O+", "Allergies": ["penicillin"], "Chronic Conditions": [], "Regular Medicines": [], "Immunisations": ["tetanus"],
-		"Organ Donor": true, "Emergency Contact": "Karma Example", "Home Clinic": "Example Clinic"}`
-	birthDate = "02/06/1960"
-
-	identityCard = "https://registry.example/types/foundational-id"
-	healthCard   = "https://health.example/types/health-card"
+// What each agency asks for. Change the claims and run it again.
+var (
+	changeHere = nextLine()
+	hospital   = agency{Name: "Hospital", Audience: "https://hospital.example", Card: healthCard, Claims: []disclosure.Path{{"Full Name"}, {"Blood Group"}}}
+	licensing  = agency{Name: "Licensing office", Audience: "https://licensing.example", Card: identityCard, Claims: []disclosure.Path{{"Full Name"}, {"ID Number"}}}
+	pension    = agency{Name: "Pension office", Audience: "https://pension.example", Card: identityCard, Claims: []disclosure.Path{{"ID Number"}, {"age_over_60"}}}
 )
 
-// What each agency asks for. Change the claims and run it again.
-var asks = []agency{
-	{Name: "Hospital", Audience: "https://hospital.example", Card: healthCard, Claims: []disclosure.Path{{"Full Name"}, {"Blood Group"}}},
-	{Name: "Licensing office", Audience: "https://licensing.example", Card: identityCard, Claims: []disclosure.Path{{"Full Name"}, {"ID Number"}}},
-	{Name: "Pension office", Audience: "https://pension.example", Card: identityCard, Claims: []disclosure.Path{{"ID Number"}, {"age_over_60"}}},
-}
+// What the citizen's cards say. The ages are computed when the card is issued, so that nobody needs the date of birth.
+const (
+	birthDate = "02/06/1960"
 
-var asksLine = line(-6)
+	identityCard   = "https://registry.example/types/foundational-id"
+	identityRecord = `{"ID Type": "Citizenship", "ID Number": "10000000001", "Full Name": "Pema Example", "Gender": "Female",
+		"Date of Birth": "` + birthDate + `", "Citizenship": "Bhutanese"}`
+
+	healthCard   = "https://health.example/types/health-card"
+	healthRecord = `{"Health ID": "H10000001", "Full Name": "Pema Example", "Date of Birth": "` + birthDate + `", "Gender": "Female",
+		"Blood Group": "O+", "Allergies": ["penicillin"], "Chronic Conditions": [], "Regular Medicines": [], "Immunisations": ["tetanus"],
+		"Organ Donor": true, "Emergency Contact": "Karma Example", "Home Clinic": "Example Clinic"}`
+)
 
 func main() {
 	var o options
@@ -56,9 +56,13 @@ func main() {
 	flag.StringVar(&o.registry, "registry", "", "`address` of our registry on that chain; empty deploys one")
 	flag.StringVar(&o.key, "key", "", "`file` with the private key (64 hex digits) of the account that pays on that chain")
 	flag.StringVar(&o.finality, "finality", "finalized", "the block to read at: finalized, safe or latest")
-	asJSON := flag.Bool("json", false, "print one JSON document")
 	flag.BoolVar(&o.keep, "keep", false, "after the showing, keep the chain and the citizen's phone running for a program of your own")
+	asJSON := flag.Bool("json", false, "print one JSON document")
 	flag.Parse()
+	if flag.NArg() > 0 || *asJSON && o.keep {
+		fmt.Fprintln(os.Stderr, "quickstart: it takes flags alone, and not -json and -keep at once; see -help")
+		os.Exit(2)
+	}
 	out := newPrinter(os.Stdout, *asJSON)
 	o.progress = out.progress
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -90,13 +94,13 @@ func story(ctx context.Context, o options, out *printer) error {
 	}
 
 	// A citizen with a key in her phone, and two cards bound to it.
-	pema, err := newCitizen()
+	pema, err := newCitizen(l.now)
 	if err != nil {
 		return err
 	}
 	if err := errors.Join(
-		pema.take(ctx, l, registry, catalogue.NDI(), identityCard, identityRecord),
-		pema.take(ctx, l, health, catalogue.Invented(), healthCard, healthRecord),
+		pema.take(ctx, registry, catalogue.NDI(), identityCard, identityRecord),
+		pema.take(ctx, health, catalogue.Invented(), healthCard, healthRecord),
 	); err != nil {
 		return err
 	}
@@ -110,32 +114,30 @@ func story(ctx context.Context, o options, out *printer) error {
 		return err
 	}
 	rep := l.report(registry, health)
-	for i := range asks {
-		a := &asks[i]
+	for _, a := range []*agency{&hospital, &licensing, &pension} {
 		if a.verifier, err = l.newVerifier(trusted); err != nil {
 			return err
 		}
-		expect := a.ask()
-		presentation, err := pema.show(ctx, l, expect)
+		ask := a.ask()
+		presentation, err := pema.show(ctx, ask)
 		if err != nil {
-			return err
+			return fmt.Errorf("for the %s: %w", a.Name, err)
 		}
-		res, err := a.verifier.Verify(ctx, presentation, expect)
+		result, err := a.verifier.Verify(ctx, presentation, ask)
 		if err != nil {
-			return fmt.Errorf("%s: %w", a.Name, err)
+			return fmt.Errorf("at the %s: %w", a.Name, err)
 		}
-		rep.accepted(*a, res, presentation)
+		rep.accepted(a, result, presentation)
 	}
+
 	if o.keep {
-		if err := out.print(rep); err != nil {
-			return err
-		}
-		return keep(ctx, out.w, l, pema, registry)
+		return errors.Join(out.print(rep), keep(ctx, out.w, l, pema, registry))
 	}
-	if err := refusals(ctx, l, rep, trusted, pema, registry, health, stranger); err != nil {
+	s := &scene{l, rep, pema, registry, health, stranger, trusted}
+	if err := s.mustFail(ctx); err != nil {
 		return err
 	}
-	return out.print(rep)
+	return errors.Join(out.print(rep), rep.surprise())
 }
 
 // agency is who asks.
@@ -146,47 +148,48 @@ type agency struct {
 }
 
 // ask makes a request: what to show, to whom, and a nonce for this one time.
-func (a agency) ask() verifier.Expect {
+func (a *agency) ask() verifier.Expect {
 	return verifier.Expect{Audience: a.Audience, Nonce: rand.Text(), Type: a.Card, Claims: a.Claims}
 }
 
 // citizen has a phone with a key and cards.
 type citizen struct {
-	key   pubkey.Signer
+	key   pubkey.Key
 	phone *credential.Holder
 	cards map[string]*credential.Held
+	now   func() time.Time
 }
 
-func newCitizen() (*citizen, error) {
+func newCitizen(now func() time.Time) (*citizen, error) {
 	key, err := pubkey.Generate(pubkey.ES256)
 	if err != nil {
 		return nil, err
 	}
-	return &citizen{key, credential.NewHolder(key), map[string]*credential.Held{}}, nil
+	return &citizen{key.Public(), credential.NewHolder(key), map[string]*credential.Held{}, now}, nil
 }
 
 // take has an issuer sign a card of a catalogue's type, and keeps it after checking it.
-func (c *citizen) take(ctx context.Context, l *ledger, i *issuer, from *catalogue.Catalogue, vct, record string) error {
-	sdjwt, err := i.sign(ctx, l, from, vct, record, c.key.Public(), l.now().AddDate(5, 0, 0))
+func (c *citizen) take(ctx context.Context, i *issuer, from *catalogue.Catalogue, vct, record string) error {
+	sdjwt, err := i.sign(ctx, from, vct, record, c.key, c.now().AddDate(5, 0, 0))
 	if err != nil {
 		return err
 	}
-	c.cards[vct], err = c.phone.Receive(sdjwt, i.key.Public(), l.now())
+	c.cards[vct], err = c.phone.Receive(sdjwt, i.key.Public(), c.now())
 	return err
 }
 
 // show answers a request with the claims that it asks for.
-func (c *citizen) show(ctx context.Context, l *ledger, e verifier.Expect) ([]byte, error) {
-	return c.phone.Present(ctx, c.cards[e.Type], credential.Showing{Reveal: e.Claims, Audience: e.Audience, Nonce: e.Nonce, At: l.now()})
+func (c *citizen) show(ctx context.Context, e verifier.Expect) ([]byte, error) {
+	return c.phone.Present(ctx, c.cards[e.Type], credential.Showing{Reveal: e.Claims, Audience: e.Audience, Nonce: e.Nonce, At: c.now()})
 }
 
 // sign makes a card: the catalogue checks the record, computes the ages, and says what may be hidden.
-func (i *issuer) sign(ctx context.Context, l *ledger, from *catalogue.Catalogue, vct, record string, holder pubkey.Key, expires time.Time) ([]byte, error) {
+func (i *issuer) sign(ctx context.Context, from *catalogue.Catalogue, vct, record string, holder pubkey.Key, expires time.Time) ([]byte, error) {
 	kind, ok := from.Type(vct)
 	if !ok {
 		return nil, fmt.Errorf("no type %s in catalogue %s", vct, from.Name)
 	}
-	claims, err := kind.Compute(json.RawMessage(record), l.now())
+	claims, err := kind.Compute(json.RawMessage(record), i.now())
 	if err != nil {
 		return nil, err
 	}

@@ -5,14 +5,17 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"os"
 	"reflect"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/khyer/khyer/credential"
 	"github.com/khyer/khyer/did/didethr"
 	"github.com/khyer/khyer/disclosure"
 	"github.com/khyer/khyer/verifier"
@@ -51,21 +54,83 @@ func TestStory(t *testing.T) {
 	var reasons []verifier.Reason
 	for _, f := range r.Refused {
 		reasons = append(reasons, f.Reason)
+		verdict, again := "rejected", ""
+		if f.Reason == verifier.ChainUnavailable {
+			verdict, again = "inconclusive", "accepted"
+		}
+		if f.Verdict != verdict || f.Again != again || f.Meaning == "" {
+			t.Errorf("%+v", f)
+		}
 	}
 	if want := []verifier.Reason{"audience_mismatch", "signature_invalid", "issuer_not_trusted", "expired", "chain_unavailable", "issuer_key_revoked", "issuer_deactivated"}; !reflect.DeepEqual(reasons, want) {
 		t.Errorf("%v", reasons)
 	}
-	var people bytes.Buffer
-	if err := (&printer{w: &people}).print(&r); err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{"Pension office never saw the date of birth.", "? a good card, while the chain does not answer", "✗ an expired card", asksLine} {
-		if !strings.Contains(people.String(), want) {
-			t.Errorf("%q is not in:\n%s", want, people.String())
+	people := draw(t, &r, false)
+	for _, want := range []string{
+		"Hospital, Licensing office and Pension office never saw the date of birth.", "✗  an expired card ", "?  a chain that does not answer  inconclusive",
+		"the same, when the chain answers: accepted", r.Chain.Registry, changeHere,
+	} {
+		if !strings.Contains(people, want) {
+			t.Errorf("%q is not in:\n%s", want, people)
 		}
 	}
-	if strings.Contains(people.String(), "\x1b") {
+	if strings.Contains(people, "\x1b") {
 		t.Error("colours without a terminal")
+	}
+	if coloured := draw(t, &r, true); !strings.Contains(coloured, "\x1b[33m?\x1b[0m") || escapes.ReplaceAllString(coloured, "") != people {
+		t.Errorf("colours change more than colours:\n%s", coloured)
+	}
+}
+
+var escapes = regexp.MustCompile("\x1b\\[[0-9]+m")
+
+func draw(t *testing.T, r *report, colours bool) string {
+	t.Helper()
+	var out bytes.Buffer
+	if err := (&printer{w: &out, colours: colours}).print(r); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+// The reader may change what is asked: then the story says something else, and still holds.
+func TestOtherClaims(t *testing.T) {
+	defer func(h, l, p []disclosure.Path) { hospital.Claims, licensing.Claims, pension.Claims = h, l, p }(hospital.Claims, licensing.Claims, pension.Claims)
+	hospital.Claims = []disclosure.Path{{"Allergies", 0}}
+	licensing.Claims = []disclosure.Path{{"age_over_18"}, {"Gender"}, {"ID Type"}}
+	pension.Claims = []disclosure.Path{{"Date of Birth"}}
+	r := run(t, options{finality: "finalized"})
+	if !reflect.DeepEqual(r.NoBirthDate, []string{"Hospital", "Licensing office"}) || r.Accepted[1].Concealed != 5 {
+		t.Errorf("%+v", r)
+	}
+	if text := draw(t, &r, false); !strings.Contains(text, "Hospital and Licensing office never saw") || !strings.Contains(text, "ID Type: Citizenship") {
+		t.Errorf("%s", text)
+	}
+	pension.Claims = []disclosure.Path{{"Shoe Size"}}
+	err := story(context.Background(), options{finality: "latest", progress: func(string) {}}, &printer{w: io.Discard})
+	if !errors.Is(err, disclosure.NoSuchClaim) || !strings.Contains(err.Error(), "Shoe Size") {
+		t.Errorf("a claim that the card lacks: %v", err)
+	}
+}
+
+// Whatever ends otherwise than it must is drawn as such and fails the program.
+func TestSurprise(t *testing.T) {
+	for _, f := range []refusal{
+		{Verdict: "accepted", Want: credential.Expired},
+		{Verdict: "rejected", Reason: credential.NonceMismatch, Want: credential.Expired},
+		{Verdict: "inconclusive", Reason: verifier.ChainUnavailable, Want: credential.Expired},
+		{Verdict: "inconclusive", Reason: credential.Expired, Want: credential.Expired},
+		{Verdict: "rejected", Reason: verifier.ChainUnavailable, Want: verifier.ChainUnavailable},
+		{Verdict: "inconclusive", Reason: verifier.ChainUnavailable, Want: verifier.ChainUnavailable, Again: "rejected"},
+		{Verdict: "misuse", Want: credential.Expired},
+	} {
+		r := &report{Refused: []*refusal{&f}}
+		if r.surprise() == nil || !strings.Contains(draw(t, r, false), "WRONG") {
+			t.Errorf("nobody is surprised by %+v", f)
+		}
+	}
+	if err := (&report{Refused: []*refusal{{Verdict: "rejected", Reason: credential.Expired, Want: credential.Expired}}}).surprise(); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -159,11 +224,11 @@ func TestNamedLine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := strconv.Atoi(asksLine[strings.LastIndexByte(asksLine, ' ')+1:])
+	n, err := strconv.Atoi(strings.TrimPrefix(changeHere, "examples/quickstart/main.go:"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := strings.Split(string(src), "\n")[n-1]; !strings.HasPrefix(got, "var asks = ") {
-		t.Errorf("%s is %q", asksLine, got)
+	if got := strings.Split(string(src), "\n")[n-1]; !strings.HasPrefix(got, "\thospital ") {
+		t.Errorf("%s is %q", changeHere, got)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -14,161 +13,156 @@ import (
 
 	"github.com/khyer/khyer/credential"
 	"github.com/khyer/khyer/credential/catalogue"
-	"github.com/khyer/khyer/did/pubkey"
+	"github.com/khyer/khyer/disclosure"
 	"github.com/khyer/khyer/verifier"
 	"github.com/khyer/khyer/verifier/trust"
 )
 
-// refusals tries everything that must fail. Each attempt is acceptable but for one thing.
-func refusals(ctx context.Context, l *ledger, rep *report, trusted trust.Source, pema *citizen, registry, health, stranger *issuer) error {
-	hospital, licensing, pension := asks[0], asks[1], asks[2]
-
-	// A clerk of the licensing office has asked the pension office for a request of its own and passes its nonce on to the citizen; what
-	// she shows to the licensing office he then shows to the pension office.
-	lured := licensing.ask()
-	relay := lured
-	relay.Audience = pension.Audience
-	p, err := pema.show(ctx, l, lured)
-	if err != nil {
-		return err
-	}
-	if err := rep.rejected(ctx, "shown to the licensing office, replayed to the pension office", pension.verifier, p, relay, credential.AudienceMismatch); err != nil {
-		return err
-	}
-
-	// The citizen changes a claim, the digest with it, and binds the result with her own key, so that only the issuer's signature stands
-	// in her way.
-	e := licensing.ask()
-	if p, err = pema.show(ctx, l, e); err != nil {
-		return err
-	}
-	if p, err = pema.forge(ctx, l, p, e); err != nil {
-		return err
-	}
-	if err := rep.rejected(ctx, "a changed claim", licensing.verifier, p, e, credential.SignatureInvalid); err != nil {
-		return err
-	}
-
-	// A stranger anchors a DID, signs a card with his own key, and every signature is good.
-	friend := &citizen{pema.key, pema.phone, map[string]*credential.Held{}}
-	if err := friend.take(ctx, l, stranger, catalogue.NDI(), identityCard, identityRecord); err != nil {
-		return err
-	}
-	e = licensing.ask()
-	if p, err = friend.show(ctx, l, e); err != nil {
-		return err
-	}
-	if err := rep.rejected(ctx, "a card from a self-made issuer", licensing.verifier, p, e, trust.IssuerNotTrusted); err != nil {
-		return err
-	}
-
-	// A card that expired an hour ago. Her phone would not take it; a phone that somebody altered shows it all the same.
-	old, err := registry.sign(ctx, l, catalogue.NDI(), identityCard, identityRecord, pema.key.Public(), l.now().Add(-time.Hour))
-	if err != nil {
-		return err
-	}
-	e = licensing.ask()
-	if p, err = pema.phone.PresentSDJWT(ctx, old, credential.Showing{Reveal: e.Claims, Audience: e.Audience, Nonce: e.Nonce, At: l.now()}); err != nil {
-		return err
-	}
-	if err := rep.rejected(ctx, "an expired card", licensing.verifier, p, e, credential.Expired); err != nil {
-		return err
-	}
-	if err := silence(ctx, l, rep, trusted, pema, licensing); err != nil {
-		return err
-	}
-
-	// The health authority's key was stolen: it revokes it. The registry closes down: it deactivates its DID. Both on the chain.
-	l.progress("revoking a key, deactivating a DID")
-	if health.last, err = health.identity.RevokeKey(ctx, health.key.Public()); err != nil {
-		return err
-	}
-	if registry.last, err = registry.identity.Deactivate(ctx); err != nil {
-		return err
-	}
-	if err := l.settle(ctx, health, registry); err != nil {
-		return err
-	}
-	e = hospital.ask()
-	if p, err = pema.show(ctx, l, e); err != nil {
-		return err
-	}
-	if err := rep.rejected(ctx, "a card whose issuer has revoked its key", hospital.verifier, p, e, verifier.IssuerKeyRevoked); err != nil {
-		return err
-	}
-	e = licensing.ask()
-	if p, err = pema.show(ctx, l, e); err != nil {
-		return err
-	}
-	return rep.rejected(ctx, "a card whose issuer has deactivated its DID", licensing.verifier, p, e, verifier.IssuerDeactivated)
+// scene is everybody of the story.
+type scene struct {
+	*ledger
+	report                     *report
+	pema                       *citizen
+	registry, health, stranger *issuer
+	trusted                    trust.Source
 }
 
-// silence asks a node that takes the question and never answers.
-func silence(ctx context.Context, l *ledger, rep *report, trusted trust.Source, pema *citizen, a agency) error {
+// mustFail tries everything that must fail. Each attempt is acceptable but for one thing.
+func (s *scene) mustFail(ctx context.Context) error {
+	for _, attempt := range []func(context.Context) error{s.replayed, s.changed, s.selfMade, s.expired, s.silent, s.withdrawn} {
+		if err := attempt(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// replayed: a clerk of the licensing office has asked the pension office for a request and passes its nonce on to the citizen; what she
+// shows to the licensing office he shows to the pension office.
+func (s *scene) replayed(ctx context.Context) error {
+	ofPension := licensing.ask()
+	ofLicensing := ofPension
+	ofPension.Audience = pension.Audience
+	p, err := s.pema.show(ctx, ofLicensing)
+	if err != nil {
+		return err
+	}
+	s.report.refused(ctx, "replayed to another agency", pension.verifier, p, ofPension, credential.AudienceMismatch)
+	return nil
+}
+
+// changed: the citizen writes another value, makes the digest in the signed part fit, and binds it with her own key as always.
+func (s *scene) changed(ctx context.Context) error {
+	ask := licensing.ask()
+	forged, err := forge(s.pema.cards[ask.Type].Bytes(), ask.Claims[0])
+	if err != nil {
+		return err
+	}
+	return s.try(ctx, "a changed claim", &licensing, forged, ask, credential.SignatureInvalid)
+}
+
+// selfMade: a stranger anchors a DID and a key like any issuer. Every signature is good, and nobody vouches for him.
+func (s *scene) selfMade(ctx context.Context) error {
+	card, err := s.stranger.sign(ctx, catalogue.NDI(), identityCard, identityRecord, s.pema.key, s.now().AddDate(5, 0, 0))
+	if err != nil {
+		return err
+	}
+	return s.try(ctx, "a self-made issuer", &licensing, card, licensing.ask(), trust.IssuerNotTrusted)
+}
+
+// expired: a card whose time was over an hour ago. Her phone would not take it; one that somebody altered shows it all the same.
+func (s *scene) expired(ctx context.Context) error {
+	card, err := s.registry.sign(ctx, catalogue.NDI(), identityCard, identityRecord, s.pema.key, s.now().Add(-time.Hour))
+	if err != nil {
+		return err
+	}
+	return s.try(ctx, "an expired card", &licensing, card, licensing.ask(), credential.Expired)
+}
+
+// silent: a node takes the question and never answers. That says nothing about the card, which is accepted when the chain answers.
+func (s *scene) silent(ctx context.Context) error {
 	mute, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
 	defer mute.Close()
-	v, err := l.verifierAt("http://"+mute.Addr().String(), trusted, l.now)
+	cut, err := s.verifierAt("http://"+mute.Addr().String(), s.trusted)
 	if err != nil {
 		return err
 	}
-	e := a.ask()
-	p, err := pema.show(ctx, l, e)
+	ask := licensing.ask()
+	p, err := s.pema.show(ctx, ask)
 	if err != nil {
 		return err
 	}
-	impatient, cancel := context.WithTimeout(ctx, 2*time.Second)
+	impatient, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	_, err = v.Verify(impatient, p, e)
-	var inc *verifier.Inconclusive
-	if !errors.As(err, &inc) || inc.Reason != verifier.ChainUnavailable {
-		return fmt.Errorf("a chain that does not answer: got %v, want inconclusive: %s", err, verifier.ChainUnavailable)
-	}
-	rep.Refused = append(rep.Refused, refusal{"a good card, while the chain does not answer", "inconclusive", inc.Reason})
+	f := s.report.refused(impatient, "a chain that does not answer", cut, p, ask, verifier.ChainUnavailable)
+	f.Again, _ = outcome(licensing.verifier.Verify(ctx, p, ask))
 	return nil
 }
 
-// forge gives the first claim of a presentation another value, makes the issuer's digest fit, and binds the result anew.
-func (c *citizen) forge(ctx context.Context, l *ledger, presentation []byte, e verifier.Expect) ([]byte, error) {
+// withdrawn: the health authority's key was stolen, and it revokes it; the registry closes down, and ends its DID for good. Both on the
+// chain.
+func (s *scene) withdrawn(ctx context.Context) (err error) {
+	s.progress("revoking the health authority's key, deactivating the registry's DID")
+	if s.health.last, err = s.health.identity.RevokeKey(ctx, s.health.key.Public()); err != nil {
+		return err
+	}
+	if s.registry.last, err = s.registry.identity.Deactivate(ctx); err != nil {
+		return err
+	}
+	if err := s.settle(ctx, s.health, s.registry); err != nil {
+		return err
+	}
+	if err := s.try(ctx, "an issuer's revoked key", &hospital, s.pema.cards[healthCard].Bytes(), hospital.ask(), verifier.IssuerKeyRevoked); err != nil {
+		return err
+	}
+	return s.try(ctx, "an issuer's deactivated DID", &licensing, s.pema.cards[identityCard].Bytes(), licensing.ask(), verifier.IssuerDeactivated)
+}
+
+// try shows any card, bound to the citizen's key, and has it verified.
+func (s *scene) try(ctx context.Context, what string, a *agency, card []byte, ask verifier.Expect, want verifier.Reason) error {
+	p, err := s.pema.phone.PresentSDJWT(ctx, card, credential.Showing{Reveal: ask.Claims, Audience: ask.Audience, Nonce: ask.Nonce, At: s.now()})
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	s.report.refused(ctx, what, a.verifier, p, ask, want)
+	return nil
+}
+
+// forge gives a claim of a card another value. A card is the signed part and the disclosures, joined by "~"; a disclosure is base64url
+// of [salt, name, value], and the signed part has its digest.
+func forge(card []byte, claim disclosure.Path) ([]byte, error) {
 	b64 := base64.RawURLEncoding
-	parts := strings.Split(string(presentation), "~")
+	digest := func(disclosed string) []byte {
+		sum := sha256.Sum256([]byte(disclosed))
+		return []byte(b64.EncodeToString(sum[:]))
+	}
+	parts := strings.Split(string(card), "~")
 	jwt := strings.Split(parts[0], ".")
 	payload, err := b64.DecodeString(jwt[1])
 	if err != nil {
 		return nil, err
 	}
-	digest := func(d string) []byte {
-		h := sha256.Sum256([]byte(d))
-		return []byte(b64.EncodeToString(h[:]))
+	for n, old := range parts[1:] {
+		var d []any
+		if raw, err := b64.DecodeString(old); err != nil || json.Unmarshal(raw, &d) != nil || len(d) != 3 || d[1] != claim[0] {
+			continue
+		}
+		if _, list := d[2].([]any); list {
+			d[2] = []any{"changed"}
+		} else {
+			d[2] = "changed"
+		}
+		raw, err := json.Marshal(d)
+		if err != nil {
+			return nil, err
+		}
+		parts[1+n] = b64.EncodeToString(raw)
+		payload = bytes.Replace(payload, digest(old), digest(parts[1+n]), 1)
+		parts[0] = jwt[0] + "." + b64.EncodeToString(payload) + "." + jwt[2]
+		return []byte(strings.Join(parts, "~")), nil
 	}
-	raw, err := b64.DecodeString(parts[1])
-	if err != nil {
-		return nil, err
-	}
-	var salted []any // salt, name, value
-	if err := json.Unmarshal(raw, &salted); err != nil {
-		return nil, err
-	}
-	salted[2] = "changed"
-	if raw, err = json.Marshal(salted); err != nil {
-		return nil, err
-	}
-	changed := b64.EncodeToString(raw)
-	payload = bytes.Replace(payload, digest(parts[1]), digest(changed), 1)
-	parts[1] = changed
-	parts[0] = jwt[0] + "." + b64.EncodeToString(payload) + "." + jwt[2]
-	card := strings.Join(parts[:len(parts)-1], "~") + "~"
-
-	claims, err := json.Marshal(map[string]any{"aud": e.Audience, "nonce": e.Nonce, "iat": l.now().Unix(), "sd_hash": string(digest(card))})
-	if err != nil {
-		return nil, err
-	}
-	input := b64.EncodeToString([]byte(`{"alg":"ES256","typ":"kb+jwt"}`)) + "." + b64.EncodeToString(claims)
-	sig, err := c.key.Sign(ctx, pubkey.ES256, []byte(input))
-	if err != nil {
-		return nil, err
-	}
-	return []byte(card + input + "." + b64.EncodeToString(sig)), nil
+	return nil, fmt.Errorf("the card does not conceal %s", claim)
 }

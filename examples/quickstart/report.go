@@ -7,8 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
+	"path"
+	"runtime"
 	"strings"
 
 	"github.com/khyer/khyer/disclosure"
@@ -25,8 +25,8 @@ type report struct {
 	} `json:"chain"`
 	Issuers  []anchored `json:"issuers"`
 	Accepted []showing  `json:"accepted"`
-	Refused  []refusal  `json:"refused"`
-	// NoBirthDate tells, for each agency that never asked for it, that the date of birth is nowhere in what it received.
+	Refused  []*refusal `json:"refused"`
+	// NoBirthDate names the agencies that received the date of birth nowhere.
 	NoBirthDate []string `json:"never_saw_the_date_of_birth"`
 	ChangeAt    string   `json:"change_the_claims_at"`
 }
@@ -62,14 +62,18 @@ func (c claim) String() string {
 	return name + ": " + strings.Trim(string(c.Value), `"`)
 }
 
+// refusal is the outcome of an attempt that must not be accepted.
 type refusal struct {
 	What    string          `json:"what"`
-	Verdict string          `json:"verdict"`
+	Verdict string          `json:"verdict"` // accepted, rejected, inconclusive
 	Reason  verifier.Reason `json:"reason"`
+	Meaning string          `json:"meaning"`
+	Want    verifier.Reason `json:"want"`
+	Again   string          `json:"again,omitempty"` // the verdict when the same was tried again later
 }
 
 func (l *ledger) report(issuers ...*issuer) *report {
-	r := &report{ChangeAt: asksLine}
+	r := &report{ChangeAt: changeHere}
 	r.Chain.ID, r.Chain.Embedded, r.Chain.Finality = l.registry.Network().ChainID, l.embedded != nil, l.finality
 	r.Chain.Registry = l.registry.Network().Registry.String()
 	for _, i := range issuers {
@@ -78,9 +82,12 @@ func (l *ledger) report(issuers ...*issuer) *report {
 	return r
 }
 
-func (r *report) accepted(a agency, res *verifier.Result, presentation []byte) {
+func (r *report) accepted(a *agency, res *verifier.Result, presentation []byte) {
 	card := res.Cards[0]
-	s := showing{Agency: a.Name, Concealed: card.Concealed, Issuer: card.Issuer, SignedBy: card.IssuerName, KeyID: card.KeyID, Block: card.Anchor.Block, Finality: card.Anchor.Tag}
+	s := showing{
+		Agency: a.Name, Concealed: card.Concealed, Issuer: card.Issuer, SignedBy: card.IssuerName, KeyID: card.KeyID,
+		Block: card.Anchor.Block, Finality: card.Anchor.Tag,
+	}
 	for _, p := range a.Claims {
 		value, _ := card.Claim(p)
 		s.Claims = append(s.Claims, claim{p, value})
@@ -102,100 +109,52 @@ func received(presentation []byte, text string) bool {
 	return false
 }
 
-// rejected verifies a presentation that must be rejected for one reason.
-func (r *report) rejected(ctx context.Context, what string, v *verifier.Verifier, presentation []byte, e verifier.Expect, want verifier.Reason) error {
-	_, err := v.Verify(ctx, presentation, e)
-	var rej *verifier.Rejection
-	if !errors.As(err, &rej) || rej.Reason != want {
-		return fmt.Errorf("%s: got %v, want rejected: %s", what, err, want)
-	}
-	r.Refused = append(r.Refused, refusal{what, "rejected", rej.Reason})
-	return nil
-}
-
-// printer writes for people or for programs. Colours are for terminals only, and not where NO_COLOR is set.
-type printer struct {
-	w             io.Writer
-	json, colours bool
-}
-
-func newPrinter(f *os.File, asJSON bool) *printer {
-	info, err := f.Stat()
-	terminal := err == nil && info.Mode()&os.ModeCharDevice != 0
-	return &printer{f, asJSON, terminal && !asJSON && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
-}
-
-func (p *printer) progress(text string) {
-	if !p.json {
-		fmt.Fprintln(os.Stderr, "…", text)
-	}
-}
-
-func (p *printer) paint(colour, text string) string {
-	if !p.colours {
-		return text
-	}
-	return "\x1b[" + colour + "m" + text + "\x1b[0m"
-}
-
-const (
-	green  = "32"
-	red    = "31"
-	yellow = "33"
-	bold   = "1"
-)
-
-func (p *printer) print(r *report) error {
-	if p.json {
-		enc := json.NewEncoder(p.w)
-		enc.SetIndent("", "  ")
-		return enc.Encode(r)
-	}
-	where := "an external chain"
-	if r.Chain.Embedded {
-		where = "a chain embedded in this program"
-	}
-	fmt.Fprintf(p.w, "\n%s %d, %s; registry %s, read at %q\n", p.paint(bold, "Chain"), r.Chain.ID, where, short(r.Chain.Registry), r.Chain.Finality)
-	for _, i := range r.Issuers {
-		fmt.Fprintf(p.w, "  %-26s %-34s anchored in block %d\n", i.Name, short(i.DID), i.Block)
-	}
-	fmt.Fprintf(p.w, "\n%s\n", p.paint(bold, "Asked, shown, verified"))
-	for _, s := range r.Accepted {
-		mark := p.paint(green, "✓")
-		for n, c := range s.Claims {
-			left, right := "", ""
-			switch n {
-			case 0:
-				left, right = s.Agency, fmt.Sprintf("%2d stayed hidden, signed by %s", s.Concealed, s.SignedBy)
-			case 1:
-				right = fmt.Sprintf("%s, checked at block %d (%s)", short(s.Issuer), s.Block, s.Finality)
-			}
-			fmt.Fprintf(p.w, "%s %-17s %-26s %s\n", mark, left, c.String(), right)
-			mark = " "
+// refused verifies a presentation that must not be accepted, and for one reason.
+func (r *report) refused(ctx context.Context, what string, v *verifier.Verifier, presentation []byte, e verifier.Expect, want verifier.Reason) *refusal {
+	f := &refusal{What: what, Want: want}
+	f.Verdict, f.Reason = outcome(v.Verify(ctx, presentation, e))
+	for _, info := range verifier.Reasons() {
+		if info.Reason == f.Reason {
+			f.Meaning = info.Meaning
 		}
 	}
-	for _, name := range r.NoBirthDate {
-		fmt.Fprintf(p.w, "  %s never saw the date of birth.\n", name)
+	r.Refused = append(r.Refused, f)
+	return f
+}
+
+// outcome tells the three outcomes apart.
+func outcome(_ *verifier.Result, err error) (verdict string, reason verifier.Reason) {
+	var rejected *verifier.Rejection
+	var inconclusive *verifier.Inconclusive
+	switch {
+	case err == nil:
+		return "accepted", ""
+	case errors.As(err, &rejected):
+		return "rejected", rejected.Reason
+	case errors.As(err, &inconclusive):
+		return "inconclusive", inconclusive.Reason
 	}
-	if len(r.Refused) > 0 {
-		fmt.Fprintf(p.w, "\n%s\n", p.paint(bold, "Refused"))
-	}
+	return "misuse", "" // a mistake of this program
+}
+
+// asExpected tells whether the attempt failed as it must, and went well when it was tried again.
+func (f *refusal) asExpected() bool {
+	return f.Reason == f.Want && (f.Verdict == "inconclusive") == (f.Want == verifier.ChainUnavailable) && (f.Again == "" || f.Again == "accepted")
+}
+
+// surprise returns an error if anything ended otherwise than it must.
+func (r *report) surprise() error {
+	var errs []error
 	for _, f := range r.Refused {
-		mark, verdict := p.paint(red, "✗"), p.paint(red, string(f.Reason))
-		if f.Verdict == "inconclusive" {
-			mark, verdict = p.paint(yellow, "?"), p.paint(yellow, string(f.Reason)+": could not be checked, try again")
+		if !f.asExpected() {
+			errs = append(errs, fmt.Errorf("%s: %s %s, and must be refused with %s", f.What, f.Verdict, f.Reason, f.Want))
 		}
-		fmt.Fprintf(p.w, "%s %-62s %s\n", mark, f.What, verdict)
 	}
-	_, err := fmt.Fprintf(p.w, "\nNow change what is asked: %s\n", r.ChangeAt)
-	return err
+	return errors.Join(errs...)
 }
 
-// short shows the two ends of a long hexadecimal number.
-func short(s string) string {
-	i := strings.LastIndex(s, "0x")
-	if i < 0 || len(s)-i < 16 {
-		return s
-	}
-	return s[:i+6] + "…" + s[len(s)-4:]
+// nextLine names the line below the one that it is called from.
+func nextLine() string {
+	_, file, line, _ := runtime.Caller(1)
+	return fmt.Sprintf("examples/quickstart/%s:%d", path.Base(file), line+1)
 }
