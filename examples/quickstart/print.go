@@ -91,13 +91,13 @@ func (p *printer) print(r *report) error {
 func (p *printer) refusals(all []*refusal) {
 	t := table{heads: []string{"Must fail", "Outcome", "Reason"}}
 	for _, f := range all {
-		reason := fmt.Sprintf("%s: %s", f.Reason, f.Meaning)
+		reason := strings.Trim(string(f.Reason)+": "+f.Meaning, ": ")
 		if f.Again != "" {
 			reason += "\nthe same, when the chain answers: " + f.Again
 		}
 		switch {
 		case !f.asExpected():
-			t.add(red, "!", f.What, f.Verdict, reason+"\nWRONG: it must be refused with "+string(f.Want))
+			t.add(red, "!", f.What, f.Verdict, strings.TrimPrefix(reason+"\n", "\n")+"WRONG: it must be "+f.must())
 		case f.Verdict == "inconclusive":
 			t.add(yellow, "?", f.What, f.Verdict, reason)
 		default:

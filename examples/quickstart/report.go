@@ -137,17 +137,25 @@ func outcome(_ *verifier.Result, err error) (verdict string, reason verifier.Rea
 	return "misuse", "" // a mistake of this program
 }
 
-// asExpected tells whether the attempt failed as it must, and went well when it was tried again.
-func (f *refusal) asExpected() bool {
-	return f.Reason == f.Want && (f.Verdict == "inconclusive") == (f.Want == verifier.ChainUnavailable) && (f.Again == "" || f.Again == "accepted")
+// must returns the outcome that it must have.
+func (f *refusal) must() string {
+	if f.Want == verifier.ChainUnavailable {
+		return "inconclusive " + string(f.Want)
+	}
+	return "rejected " + string(f.Want)
 }
+
+func (f *refusal) got() string { return strings.TrimSpace(f.Verdict + " " + string(f.Reason)) }
+
+// asExpected tells whether the attempt failed as it must, and went well when it was tried again.
+func (f *refusal) asExpected() bool { return f.got() == f.must() && (f.Again == "" || f.Again == "accepted") }
 
 // surprise returns an error if anything ended otherwise than it must.
 func (r *report) surprise() error {
 	var errs []error
 	for _, f := range r.Refused {
 		if !f.asExpected() {
-			errs = append(errs, fmt.Errorf("%s: %s %s, and must be refused with %s", f.What, f.Verdict, f.Reason, f.Want))
+			errs = append(errs, fmt.Errorf("%s: got %s, want %s", f.What, strings.TrimSpace(f.got()+" "+f.Again), f.must()))
 		}
 	}
 	return errors.Join(errs...)
