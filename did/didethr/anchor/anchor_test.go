@@ -508,7 +508,7 @@ func TestKeysAreNotPrinted(t *testing.T) {
 		fmt.Fprintf(&out, verb+"\n", s)
 		fmt.Fprintf(&out, verb+"\n", struct{ S *KeySigner }{s})
 	}
-	text, err := json.Marshal(s)
+	text, err := json.Marshal([]any{s})
 	if err != nil {
 		t.Fatal(err)
 	}
