@@ -148,7 +148,9 @@ func (f *refusal) must() string {
 func (f *refusal) got() string { return strings.TrimSpace(f.Verdict + " " + string(f.Reason)) }
 
 // asExpected tells whether the attempt failed as it must, and went well when it was tried again.
-func (f *refusal) asExpected() bool { return f.got() == f.must() && (f.Again == "" || f.Again == "accepted") }
+func (f *refusal) asExpected() bool {
+	return f.got() == f.must() && (f.Again == "" || f.Again == "accepted")
+}
 
 // surprise returns an error if anything ended otherwise than it must.
 func (r *report) surprise() error {
