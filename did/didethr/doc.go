@@ -27,7 +27,8 @@
 //
 // Besides its id in the document, which is #delegate-N for the Nth event as in stock resolvers, a key has aliases, which are no part of
 // the document: the ids that it had before it was renewed, since setting an entry again gives it another number, and the fragment
-// #<thumbprint> (RFC 7638, SHA-256), which never changes. Issuers should name their keys by the thumbprint.
+// #<thumbprint> (RFC 7638, SHA-256), which never changes. An issuer whose cards are verified through stock resolvers too names its
+// key by the number, which those find until the key is renewed; where everybody resolves with this package, either does for good.
 //
 // A key that lapsed and was set again is one key, valid from its first block on: the issuer never said that it was bad.
 //

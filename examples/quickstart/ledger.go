@@ -157,8 +157,9 @@ func (l *ledger) newIssuer(ctx context.Context, name string, f form) (*issuer, e
 	if i.last, err = i.identity.AddKey(ctx, i.key.Public(), 2*365*24*time.Hour); err != nil {
 		return nil, err
 	}
-	// Cards name the key by its thumbprint, which stays when the key is renewed; its number in the DID document does not.
-	i.issuer, err = credential.NewIssuer(credential.IssuerConfig{ID: i.DID, KeyID: "#" + i.key.Public().Thumbprint(), Signer: i.key, Now: l.now})
+	// did:ethr numbers keys by their events, and this is the identity's first. Every resolver finds the key under this id; ours finds it
+	// there after a renewal too, when it has got another number.
+	i.issuer, err = credential.NewIssuer(credential.IssuerConfig{ID: i.DID, KeyID: "#delegate-1", Signer: i.key, Now: l.now})
 	return i, err
 }
 
