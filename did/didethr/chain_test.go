@@ -111,7 +111,7 @@ func (c *chain) stateAt(identity Address, block uint64) (changed uint64, owner A
 			continue
 		}
 		changed = l.Block
-		if l.Topics[0] == topicOwner {
+		if l.Topics[0] == topicOwner && len(l.Data) >= 32 {
 			if owner = Address(l.Data[12:32]); owner == (Address{}) {
 				owner = identity
 			}

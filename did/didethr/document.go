@@ -196,7 +196,7 @@ func endpoint(value []byte) json.RawMessage {
 	var v any
 	d := json.NewDecoder(bytes.NewReader(value))
 	d.UseNumber()
-	if d.Decode(&v) != nil || d.More() || !isEndpoint(v) {
+	if !json.Valid(value) || d.Decode(&v) != nil || !isEndpoint(v) {
 		v = string(value)
 	}
 	var out bytes.Buffer

@@ -186,8 +186,8 @@ func TestClasses(t *testing.T) {
 	c.attribute(a, "did/pub/Multikey/sigAuth", p256Value(2), never)                // 2
 	c.attribute(a, "did/pub/Multikey/enc", p256Value(3), never)                    // 3
 	c.attribute(a, "did/pub/Multikey", p256Value(4), never)                        // 4
-	c.attribute(a, "did/pub/Ed25519/veriKey", ed25519[2:], never)                  // 5
-	c.attribute(a, veriKey, ed25519, never)                                        // 6
+	c.attribute(a, veriKey, ed25519, never)                                        // 5
+	c.attribute(a, "did/pub/Ed25519/veriKey", ed25519[2:], never)                  // 6
 	c.delegate(a, "veriKey", party, never)                                         // 7
 	c.delegate(a, "sigAuth", party, never)                                         // 8
 	c.attribute(a, veriKey, append([]byte{0x90, 0x24}, make([]byte, 9)...), never) // 9: post-quantum, no key that we can use
@@ -196,7 +196,7 @@ func TestClasses(t *testing.T) {
 	c.attribute(a, veriKey, p256Value(6), never)                                   // 12
 	r := resolveAt(t, c, id, time.Time{})
 	want := map[string]string{"#controller": "controller", "#delegate-1": "", "#delegate-2": "sigAuth", "#delegate-3": "attribute",
-		"#delegate-4": "attribute", "#delegate-5": "attribute", "#delegate-6": "", "#delegate-7": "delegate", "#delegate-8": "sigAuth", "#delegate-12": ""}
+		"#delegate-4": "attribute", "#delegate-5": "", "#delegate-6": "attribute", "#delegate-7": "delegate", "#delegate-8": "sigAuth", "#delegate-12": ""}
 	if len(r.Keys) != len(want) {
 		t.Errorf("%d keys, want %d", len(r.Keys), len(want))
 	}

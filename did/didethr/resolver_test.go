@@ -249,12 +249,35 @@ func TestFaultyNode(t *testing.T) {
 			return l
 		})},
 		{name: "a log of a block with two times", code: did.GarbledAnswer, tamper: onLogs(func(l []any) any {
-			l[1].(map[string]any)["blockTimestamp"] = "0x1"
+			l[1].(map[string]any)["blockTimestamp"] = quantity(uint64(testTime.Unix()) + 60*12 - 1)
 			return l
 		})},
 		{name: "time that runs backwards", code: did.GarbledAnswer, tamper: edit("blockTimestamp", quantity(uint64(testTime.Unix())+60*12+1))},
+		{name: "a log later than the newest block", code: did.GarbledAnswer, tamper: onLogs(func(l []any) any {
+			for _, v := range l[1:] {
+				v.(map[string]any)["blockTimestamp"] = quantity(uint64(testTime.Unix()) + 60*14 + 1)
+			}
+			return l
+		})},
 		{name: "two logs in one place", code: did.GarbledAnswer, tamper: onLogs(func(l []any) any {
 			l[2].(map[string]any)["logIndex"] = l[1].(map[string]any)["logIndex"]
+			return l
+		})},
+		{name: "a header of one hash with two times", code: did.GarbledAnswer, tamper: func() func(string, []any, any) any {
+			asked := 0
+			return func(method string, _ []any, result any) any {
+				if m, ok := result.(map[string]any); ok && method == "eth_getBlockByNumber" {
+					if asked++; asked == 2 {
+						m["timestamp"] = quantity(uint64(testTime.Unix()) + 60*14 + 1)
+					}
+				}
+				return result
+			}
+		}()},
+		{name: "too many logs", code: did.IncompleteAnswer, tamper: onLogs(func(l []any) any {
+			for len(l) <= maxEvents {
+				l = append(l, l[2])
+			}
 			return l
 		})},
 		{name: "another owner", code: did.IncompleteAnswer, tamper: func(method string, params []any, result any) any {
@@ -465,6 +488,44 @@ func TestRangeRefused(t *testing.T) {
 			t.Errorf("error %v, want incompleteAnswer", err)
 		}
 	})
+	t.Run("a link that leads nowhere new", func(t *testing.T) {
+		c.tamper = func(method string, params []any, result any) any {
+			if result = refuse(method, params, result); method == "eth_getLogs" {
+				if l, ok := result.([]any); ok && len(l) == 2 {
+					m := l[0].(map[string]any)
+					data := m["data"].(string)
+					m["data"] = data[:2+64*3] + fmt.Sprintf("%064x", 12) + data[2+64*4:]
+				}
+			}
+			return result
+		}
+		c.requests = 0
+		if _, err := r.Resolve(t.Context(), id, did.At{}); !errors.Is(err, did.IncompleteAnswer) || c.requests > 5 {
+			t.Errorf("error %v after %d requests, want incompleteAnswer", err, c.requests)
+		}
+	})
+	t.Run("a header of another block", func(t *testing.T) {
+		c.tamper = func(method string, params []any, result any) any {
+			if method == "eth_getBlockByNumber" && params[0] == "0x9" {
+				return header(Block{9, [32]byte{9}, c.blocks[9].Time})
+			}
+			return refuse(method, params, result)
+		}
+		if _, err := r.Resolve(t.Context(), id, did.At{}); !errors.Is(err, did.IncompleteAnswer) {
+			t.Errorf("error %v, want incompleteAnswer", err)
+		}
+	})
+	t.Run("a history too long to be walked", func(t *testing.T) {
+		long, a, id := busy()
+		for range maxWalk {
+			long.mine(1)
+			long.attribute(a, "did/svc/X", nil, never)
+		}
+		long.tamper = refuse
+		if _, err := long.serve(t).Resolve(t.Context(), id, did.At{}); !errors.Is(err, did.IncompleteAnswer) {
+			t.Errorf("error %v, want incompleteAnswer", err)
+		}
+	})
 	t.Run("no log at all is given", func(t *testing.T) {
 		c.tamper = func(method string, params []any, result any) any {
 			if method == "eth_getLogs" {
@@ -476,6 +537,62 @@ func TestRangeRefused(t *testing.T) {
 			t.Errorf("error %v, want unavailable", err)
 		}
 	})
+}
+
+// TestBlocksThatDoNotFit: each log, header and receipt must be of the chain that the newest block is of.
+func TestBlocksThatDoNotFit(t *testing.T) {
+	for name, set := range map[string]func(c *chain){
+		"a log of the newest block": func(c *chain) {
+			a, _ := issuer(1)
+			c.attribute(a, veriKey, p256Value(5), never)
+			c.tamper = func(method string, _ []any, result any) any {
+				if l, ok := result.([]any); ok && method == "eth_getLogs" {
+					l[3].(map[string]any)["blockHash"] = hex32([32]byte{9})
+				}
+				return result
+			}
+		},
+		"a header of a block with a log": func(c *chain) {
+			c.stamps = false
+			c.tamper = func(method string, params []any, result any) any {
+				if method == "eth_getBlockByNumber" && params[0] == "0x9" {
+					return header(Block{9, [32]byte{9}, c.blocks[9].Time})
+				}
+				return result
+			}
+		},
+		"receipts": func(c *chain) {
+			c.receipts = true
+			c.tamper = func(method string, _ []any, result any) any {
+				if method == "eth_getBlockReceipts" {
+					for _, l := range result.([]any)[0].(map[string]any)["logs"].([]any) {
+						l.(map[string]any)["blockHash"] = hex32([32]byte{9})
+					}
+				}
+				return result
+			}
+		},
+	} {
+		c, _, id := busy()
+		set(c)
+		if _, err := c.serve(t).Resolve(t.Context(), id, did.At{}); !errors.Is(err, did.IncompleteAnswer) {
+			t.Errorf("%s: error %v, want incompleteAnswer", name, err)
+		}
+	}
+}
+
+// TestAnchorIsNeverStale: MaxAge is about the newest block; who names an older one knows its age.
+func TestAnchorIsNeverStale(t *testing.T) {
+	c, _, id := busy()
+	r := c.serve(t, func(conf *Config) {
+		conf.MaxAge, conf.Now = time.Minute, func() time.Time { return testTime.Add(24 * time.Hour) }
+	})
+	if _, err := r.Resolve(t.Context(), id, did.At{}); !errors.Is(err, did.StaleAnswer) {
+		t.Errorf("error %v, want staleAnswer", err)
+	}
+	if _, err := r.Resolve(t.Context(), id, did.At{Anchor: &did.Anchor{Block: 14, Hash: c.head().Hash}}); err != nil {
+		t.Error(err)
+	}
 }
 
 // TestDuplicateLogs: a node may send a log twice, the same one.
