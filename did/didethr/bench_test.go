@@ -10,8 +10,8 @@ import (
 	"github.com/khyer/khyer/internal/ethrpc"
 )
 
-// BenchmarkResolve resolves over HTTP, and beside it sends the same batch and drops the answer: the floor, interleaved. The figures are the node's
-// (a false one in this process) more than ours; the ratio is ours.
+// BenchmarkResolve resolves over HTTP, and beside it sends the same batch and drops the answer: the floor, interleaved. The figures
+// are the node's (a false one in this process) more than ours; the ratio is ours.
 func BenchmarkResolve(b *testing.B) {
 	for _, changes := range []int{0, 1, 10, 100} {
 		b.Run(fmt.Sprint(changes), func(b *testing.B) {

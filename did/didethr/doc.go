@@ -16,8 +16,8 @@
 // A node that lies on purpose can still invent a whole chain. Against that help one's own node and, later, agreement of several
 // operators and proofs.
 //
-// Which events exist is decided by the time of the block read, never by the local clock. Whether a key has expired is decided by the later of the two. The
-// default is the newest finalized block; Anchor says what was read.
+// Which events exist is decided by the time of the block read, never by the local clock. Whether a key has expired is decided by the
+// later of the two. The default is the newest finalized block; Anchor says what was read.
 //
 // # Keys
 //
@@ -41,7 +41,8 @@
 // counts for issuers by default. "controller": #controller, an address, of the owner at the moment asked about; earlier owners are
 // not listed. "controllerKey": the key in a public-key DID, as long as its own address is owner; revoked when ownership moved, and if it
 // returned, valid from then on. "delegate": a veriKey delegate. "sigAuth": a delegate or attribute for
-// authentication. "attribute": every other key attribute. Entries without a usable public key stand in the document only. Deactivation revokes all.
+// authentication. "attribute": every other key attribute. Entries without a usable public key stand in the document only.
+// Deactivation revokes all.
 //
 // # Where stock resolvers are left behind
 //

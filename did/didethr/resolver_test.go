@@ -73,7 +73,7 @@ func TestResolverReadsRecordedHistories(t *testing.T) {
 	t.Logf("%d resolutions agree", compared)
 }
 
-// TestOmittedLog is fault F8: a node leaves one log out, each log of each history in turn. The accumulator of our registry or the
+// TestOmittedLog is fault F8: a node leaves one log out, each log in turn (of long histories every fifth). The accumulator of our registry or the
 // block's receipts show every omission. Without both, an event that is not the first of its block can be missing unseen.
 func TestOmittedLog(t *testing.T) {
 	all := recordings(t)
@@ -107,6 +107,9 @@ func omit(t *testing.T, rec *recording, source string) (noticed, unseen int) {
 		}
 	}
 	for j, l := range own {
+		if len(own) > 25 && j%5 != 0 {
+			continue
+		}
 		c.tamper = func(method string, _ []any, result any) any {
 			if method != "eth_getLogs" {
 				return result
