@@ -52,6 +52,10 @@ func (g *generator) headers() {
 		g.vc(fault, secAlg, "the key decides about the algorithm", reject("alg_mismatch"), func(c *card) { c.header.set("alg", quote(alg)) })
 	}
 	g.typs()
+	g.vc("kid-is-a-number-without-the-vc-rules", "RFC 9901 4.1", "RFC 9901 alone has no use for kid; sd-jwt-python's test cases have one such header", accept(), func(c *card) {
+		c.header.set("kid", `42`)
+		c.request.set("profile", `"sd-jwt"`)
+	})
 	g.vc("header-with-unknown-members", "RFC 7515 4", "members that are not understood are ignored", accept(), func(c *card) {
 		c.header.set("cty", `"json"`)
 		c.header.set("x_office", `{"desk":4}`)
