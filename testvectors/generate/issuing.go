@@ -32,6 +32,10 @@ func (g *generator) issuing() {
 	refuse("issue-index-behind-the-end", secElement, "a path to no element", "path_not_found", func(r *members) { r.set("conceal", `[["licences",2]]`) })
 	refuse("issue-name-in-an-array", secMember, "an array has no members", "path_not_found", func(r *members) { r.set("conceal", `[["licences","0"]]`) })
 	refuse("issue-hash-unknown", secHash, "an unknown hash", "sd_alg_unsupported", func(r *members) { r.set("sd_alg", `"md5"`) })
+	refuse("issue-too-deep-for-its-digests", secBounds, "32 levels, and the digests of the innermost object would stand on a 33rd: nobody could read the card", "too_deep", func(r *members) {
+		r.set("claims", strings.Repeat(`{"in":`, 31)+`{"x":1}`+strings.Repeat(`}`, 31))
+		r.set("conceal", `[[`+strings.Repeat(`"in",`, 31)+`"x"]]`)
+	})
 	refuse("issue-header-names-alg", "RFC 7515 4.1.1", "the key decides about the algorithm", "header_malformed", func(r *members) { r.set("header", `{"alg":"none"}`) })
 }
 
