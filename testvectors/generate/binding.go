@@ -185,6 +185,9 @@ func (g *generator) bindingForms() {
 	whole("key-binding-no-json", "the payload is a JSON object", `aud=`+audience)
 	whole("key-binding-is-an-array", "the payload is a JSON object", `[]`)
 	whole("key-binding-duplicate-nonce", "two readers would see two nonces", `{`+claims+`,"nonce":"other","sd_hash":""}`)
+	g.vc("key-binding-not-canonical", secBase64, "the signature is right and the payload has a second spelling", reject("base64url_malformed"), func(c *card) {
+		c.kb.spell = func(part string) string { return slack(b64(unaligned(unb64(part)))) }
+	})
 	for fault, typ := range map[string]string{"key-binding-typ-jwt": `"JWT"`, "key-binding-typ-of-a-card": `"dc+sd-jwt"`, "key-binding-typ-in-upper-case": `"KB+JWT"`} {
 		g.vc(fault, secKBTyp, "typ must be kb+jwt, so that no other JWT of the holder passes for one", bad, func(c *card) { c.kb.header.set("typ", typ) })
 	}

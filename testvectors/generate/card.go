@@ -51,8 +51,9 @@ type binding struct {
 	header      members
 	payload     members // sd_hash is added unless it is there
 	payloadText string
-	hash        string // of sd_hash; empty means the card's
-	over        func(string) string
+	hash        string              // of sd_hash; empty means the card's
+	over        func(string) string // what sd_hash is over
+	spell       func(string) string // the encoded payload
 	signature   func([]byte) []byte
 }
 
@@ -185,7 +186,11 @@ func (b *binding) text(sdJWT, hash string) string {
 	if !payload.has("sd_hash") {
 		payload.set("sd_hash", quote(digestBy(or(b.hash, hash), sdJWT)))
 	}
-	return sign(b.signer, b.header.text(), b64([]byte(or(b.payloadText, payload.text()))), b.signature)
+	part := b64([]byte(or(b.payloadText, payload.text())))
+	if b.spell != nil {
+		part = b.spell(part)
+	}
+	return sign(b.signer, b.header.text(), part, b.signature)
 }
 
 func sign(k key, header, payloadPart string, change func([]byte) []byte) string {

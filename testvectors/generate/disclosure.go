@@ -174,6 +174,10 @@ func (g *generator) digests() {
 		c.sd = []string{c.decoy()}
 		c.payload.set("address", `{"_sd":[`+quote(c.sd[0])+`]}`)
 	})
+	g.plain("decoy-of-odd-form-repeated", secRepeated, "a string that cannot be a digest is a digest of nothing, and must not repeat either", repeated, func(c *card) {
+		c.sd = []string{"no digest at all"}
+		c.payload.set("licences", `[`+place(c.sd[0])+`]`)
+	})
 	malformed := reject("sd_not_an_array_of_strings")
 	for fault, value := range map[string]string{"sd-is-a-string": `"x"`, "sd-is-null": `null`, "sd-is-an-object": `{}`, "sd-holds-a-number": `["x",1]`, "sd-holds-an-array": `[["x"]]`} {
 		g.plain(fault, secSD, "_sd must be an array of strings", malformed, func(c *card) { c.payload.set("_sd", value) })
@@ -258,6 +262,18 @@ func (g *generator) disclosures() {
 	form("disclosure-salt-is-a-number", secMember, "a salt is a string", func(*card) string { return b64([]byte(`[1,"full_name","Pema Lhamo"]`)) })
 	form("disclosure-name-is-a-number", secMember, "a name is a string", func(c *card) string { return c.disclosure(`1`, `"Pema Lhamo"`) })
 	form("element-disclosure-among-members", secInsert+".1", "an object's claim has a name", func(c *card) string { return c.disclosure(`"Pema Lhamo"`) })
+	inArray := func(fault, why string, make func(c *card) string) {
+		g.plain(fault, secElement, why, reject("disclosure_malformed"), func(c *card) {
+			d := make(c)
+			c.payload.set("licences", `[`+place(c.digest(d))+`]`)
+			c.shown = []string{d}
+		})
+	}
+	inArray("element-disclosure-of-one-element", "a salt and no element", func(c *card) string { return c.disclosure() })
+	inArray("element-disclosure-of-four-elements", "two elements", func(c *card) string { return c.disclosure(`"A"`, `"B"`, `"C"`) })
+	inArray("element-disclosure-is-an-object", "a disclosure is an array", func(*card) string { return b64([]byte(`{"kind":"A"}`)) })
+	inArray("element-disclosure-is-a-string", "a disclosure is an array", func(*card) string { return b64([]byte(`"A"`)) })
+	inArray("element-disclosure-salt-is-null", "a salt is a string", func(*card) string { return b64([]byte(`[null,"A"]`)) })
 	g.plain("member-disclosure-in-array", secReplace+".1", "an array's element has no name", reject("disclosure_malformed"), func(c *card) {
 		d := c.disclosure(`"kind"`, `"A"`)
 		c.payload.set("licences", `[`+place(c.digest(d))+`]`)
