@@ -135,6 +135,7 @@ func (h Hint) VerificationMethod() (string, error) {
 type header struct {
 	alg        pubkey.Algorithm
 	typ, kid   string
+	kidIsText  bool // or absent; RFC 9901 alone has no use for kid, and a published case has a number
 	carriesKey bool
 }
 
@@ -145,6 +146,7 @@ func parseHeader(raw []byte) (h header, err error) {
 	if err != nil || v.Kind() != strictjson.Object {
 		return h, fail(HeaderMalformed)
 	}
+	h.kidIsText = true
 	for name, val := range v.Pairs() {
 		plain, ok := name.Plain()
 		if !ok {
@@ -152,17 +154,16 @@ func parseHeader(raw []byte) (h header, err error) {
 		}
 		var text string
 		switch string(plain) {
-		case "alg", "typ", "kid":
+		case "kid":
+			h.kid, h.kidIsText = val.Text()
+		case "alg", "typ":
 			if text, ok = val.Text(); !ok {
 				return h, fail(HeaderMalformed)
 			}
-			switch string(plain) {
-			case "alg":
+			if string(plain) == "alg" {
 				h.alg = pubkey.Algorithm(text)
-			case "typ":
+			} else {
 				h.typ = text
-			default:
-				h.kid = text
 			}
 		case "crit", "b64":
 			return h, fail(HeaderCritical)
@@ -193,6 +194,28 @@ func numericDate(v strictjson.Value, name string) (time.Time, error) {
 	}
 	whole, part := math.Modf(f)
 	return time.Unix(int64(whole), int64(part*1e9)).UTC(), nil
+}
+
+// audiences reads an aud claim: a string or an array of strings (RFC 7519 section 4.1.3).
+func audiences(v strictjson.Value) ([]string, error) {
+	if !v.Exists() {
+		return nil, nil
+	}
+	if s, ok := v.Text(); ok {
+		return []string{s}, nil
+	}
+	var out []string
+	for e := range v.Elements() {
+		s, ok := e.Text()
+		if !ok {
+			return nil, failAt(ClaimMalformed, "aud")
+		}
+		out = append(out, s)
+	}
+	if len(out) == 0 {
+		return nil, failAt(ClaimMalformed, "aud") // another type, or for nobody
+	}
+	return out, nil
 }
 
 // text reads a claim that must be a string if it is there.

@@ -115,7 +115,7 @@ func (i *Issuer) withRegistered(c Card) ([]byte, error) {
 }
 
 // Sign makes a compact SD-JWT of a payload and disclosures that disclosure.Conceal returned. The header is a JSON object without alg,
-// which the signer's key fixes. Issuer.Issue is the way to make an SD-JWT VC; Sign is for SD-JWTs of other types.
+// which the signer's key fixes, and without crit. Issuer.Issue is the way to make an SD-JWT VC; Sign is for SD-JWTs of other types.
 func Sign(ctx context.Context, s pubkey.Signer, header, payload json.RawMessage, disclosures []string) ([]byte, error) {
 	algs := s.Public().Algorithms()
 	if len(algs) == 0 {
@@ -128,6 +128,9 @@ func Sign(ctx context.Context, s pubkey.Signer, header, payload json.RawMessage,
 	full := object("alg", string(algs[0]))
 	if h.Len() > 0 {
 		full = append(append(full[:len(full)-1], ','), h.Raw()[1:]...)
+	}
+	if _, err := parseHeader(full); err != nil {
+		return nil, err // crit, a second spelling: a card that nobody could read
 	}
 	size := 128 + (len(full)+len(payload))*4/3
 	for _, d := range disclosures {

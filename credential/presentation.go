@@ -45,6 +45,7 @@ type Presentation struct {
 	hint    Hint
 	expires time.Time
 	starts  time.Time
+	aud     []string // whom the issuer meant the card for, if it says so
 	status  *status.Reference
 	binding *binding
 }
@@ -55,7 +56,8 @@ type binding struct {
 	alg             pubkey.Algorithm
 	aud, nonce      string
 	issued          time.Time
-	sdHash, claimed []byte // as computed over what came in, and as the JWT says
+	starts, expires time.Time // zero if absent
+	sdHash, claimed []byte    // as computed over what came in, and as the JWT says
 }
 
 // Parse reads a presentation within limits and checks everything that needs no key and no clock. Errors are *disclosure.Error.
@@ -79,13 +81,17 @@ func (p *Presentation) readCard() error {
 	if p.profile == SDJWTVC && h.typ != typVC || h.typ == typKB {
 		return fail(TypeHeader)
 	}
+	if p.profile == SDJWTVC && !h.kidIsText {
+		return fail(HeaderMalformed)
+	}
 	c := p.u.Payload(strictjson.Inside{})
 	p.hint = Hint{KeyID: h.kid, Algorithm: h.alg, CarriesKey: h.carriesKey}
-	var errs [6]error
+	var errs [7]error
 	p.hint.Issuer, errs[0] = text(c.Get("iss"), "iss")
 	p.hint.IssuedAt, errs[2] = numericDate(c.Get("iat"), "iat")
 	p.expires, errs[3] = numericDate(c.Get("exp"), "exp")
 	p.starts, errs[4] = numericDate(c.Get("nbf"), "nbf")
+	p.aud, errs[6] = audiences(c.Get("aud"))
 	if p.profile == SDJWTVC {
 		if err := checkPlain(c); err != nil {
 			return err
@@ -157,15 +163,14 @@ func (p *Presentation) readBinding() error {
 	b.aud, ok1 = c.Get("aud").Text() // a single string: section 4.3 of RFC 9901 allows no array
 	b.nonce, ok2 = c.Get("nonce").Text()
 	claimed, ok3 := c.Get("sd_hash").Text()
-	b.issued, err = numericDate(c.Get("iat"), "iat")
-	if !ok1 || !ok2 || !ok3 || err != nil || b.issued.IsZero() {
+	var errs [3]error
+	b.issued, errs[0] = numericDate(c.Get("iat"), "iat")
+	b.starts, errs[1] = numericDate(c.Get("nbf"), "nbf") // nothing asks for these two, but a JWT that has them means them
+	b.expires, errs[2] = numericDate(c.Get("exp"), "exp")
+	if !ok1 || !ok2 || !ok3 || errors.Join(errs[:]...) != nil || b.issued.IsZero() {
 		return fail(BindingMalformed)
 	}
 	b.claimed = []byte(claimed)
-	// A key binding JWT is a JWT: its own exp and nbf would count. The specification has no use for them, and nobody sends them.
-	if c.Get("exp").Exists() || c.Get("nbf").Exists() {
-		return fail(BindingMalformed)
-	}
 	p.binding = b
 	return nil
 }
@@ -181,6 +186,9 @@ func (p *Presentation) Precheck(b Binding, now time.Time) error {
 		return fail(CallerFault)
 	}
 	if err := p.checkBinding(b, now); err != nil {
+		return err
+	}
+	if err := b.checkAudience(p.aud); err != nil {
 		return err
 	}
 	return checkTimes(p.hint.IssuedAt, p.starts, p.expires, b.Skew, now)
@@ -201,12 +209,21 @@ func (p *Presentation) checkBinding(b Binding, now time.Time) error {
 		return fail(AudienceMismatch)
 	case !equal(k.nonce, b.Nonce):
 		return fail(NonceMismatch)
-	case k.issued.After(now.Add(b.Skew)):
+	case k.issued.After(now.Add(b.Skew)), k.starts.After(now.Add(b.Skew)):
 		return fail(BindingInFuture)
-	case k.issued.Before(now.Add(-b.MaxAge - b.Skew)):
+	case k.issued.Before(now.Add(-b.MaxAge - b.Skew)), !k.expires.IsZero() && !now.Before(k.expires.Add(b.Skew)):
 		return fail(BindingTooOld)
 	case subtle.ConstantTimeCompare(k.claimed, []byte(base64.RawURLEncoding.EncodeToString(k.sdHash))) != 1:
 		return fail(HashMismatch)
+	}
+	return nil
+}
+
+// checkAudience compares the card's own aud, which few cards have (RFC 9901 section 7.1 step 6). A holder who receives a card has no
+// audience and is not the one meant.
+func (b Binding) checkAudience(aud []string) error {
+	if len(aud) > 0 && b.Audience != "" && !slices.Contains(aud, b.Audience) {
+		return fail(AudienceMismatch)
 	}
 	return nil
 }
@@ -290,13 +307,23 @@ func (p *Presentation) checkDisclosed(v *Verified, b Binding, now time.Time) err
 		if p.profile == SDJWTVC && slices.Contains(plainClaims, name) {
 			return failAt(MustBePlain, name)
 		}
-		if name != "exp" && name != "nbf" && name != "iat" {
+		if name != "exp" && name != "nbf" && name != "iat" && name != "aud" {
 			continue
 		}
 		raw, _ := v.Body.Claim(disclosure.Path{name})
 		val, err := strictjson.Parse(raw, strictjson.Limits{})
 		if err != nil {
 			return failAt(ClaimMalformed, name)
+		}
+		if name == "aud" {
+			aud, err := audiences(val)
+			if err == nil {
+				err = b.checkAudience(aud)
+			}
+			if err != nil {
+				return err
+			}
+			continue
 		}
 		t, err := numericDate(val, name)
 		if err != nil {

@@ -261,7 +261,7 @@ func (a *attempt) replay(v *credential.Verified, res *Result) error {
 		res.Skipped = append(res.Skipped, KeyBindingNotChecked)
 		return nil
 	}
-	until := a.now.Add(a.c.BindingAge + 2*a.c.Skew + time.Second)
+	until := a.now.Add(a.c.BindingAge + 2*max(a.c.Skew, 0) + time.Second)
 	fresh, err := a.c.Replay.Use(a.ctx, replayKey(a.expect.Audience, a.expect.Nonce), until)
 	switch {
 	case err != nil:

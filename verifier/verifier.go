@@ -35,7 +35,7 @@ type Config struct {
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 
-	Skew       time.Duration // how far clocks may differ; zero means 30 seconds
+	Skew       time.Duration // how far clocks may differ; zero means 30 seconds, negative none
 	BindingAge time.Duration // how old a key binding may be; zero means 5 minutes
 	StatusAge  time.Duration // how old a status list may be; zero means 24 hours
 	AnchorAge  time.Duration // how old the block that an issuer's DID was read at may be; zero means 30 minutes
@@ -89,7 +89,7 @@ func New(c Config) (*Verifier, error) {
 		return nil, &Misuse{"Config.Resolver is missing"}
 	case c.Issuers == nil:
 		return nil, &Misuse{"Config.Issuers is missing: nobody is trusted by default"}
-	case c.Skew < 0 || c.BindingAge < 0 || c.StatusAge < 0 || c.AnchorAge < 0:
+	case c.BindingAge < 0 || c.StatusAge < 0 || c.AnchorAge < 0:
 		return nil, &Misuse{"a duration in Config is negative"}
 	}
 	if c.Replay == nil {

@@ -393,7 +393,7 @@ func TestUnboundOnlyWhereTheRequestSaysSo(t *testing.T) {
 
 func TestMisuse(t *testing.T) {
 	list, _ := trust.NewList(trust.Issuer{DIDs: []string{registry}, Types: []string{idCard}, Accreditation: trust.Accreditation{Name: "x"}})
-	for _, c := range []verifier.Config{{}, {Issuers: list}, {Resolver: did.Mux{}}, {Issuers: list, Resolver: did.Mux{}, Skew: -1}} {
+	for _, c := range []verifier.Config{{}, {Issuers: list}, {Resolver: did.Mux{}}, {Issuers: list, Resolver: did.Mux{}, BindingAge: -1}} {
 		var m *verifier.Misuse
 		if _, err := verifier.New(c); !errors.As(err, &m) {
 			t.Errorf("%+v: %v", c, err)
