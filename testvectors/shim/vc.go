@@ -24,7 +24,6 @@ func verifyVC(ctx context.Context, r *request) (answer, error) {
 	resolver := r.resolver()
 	config := verifier.Config{
 		Resolver: resolver, Now: func() time.Time { return now },
-		// verifier.Config cannot be told "no skew" as credential.Binding can: a nanosecond is the nearest.
 		Skew: r.duration("clock_skew_s", -1),
 	}
 	want := verifier.Expect{
