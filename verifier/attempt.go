@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -102,8 +103,9 @@ func (a *attempt) issuerKey(h credential.Hint, method string, acc *trust.Accredi
 	if err != nil || r == nil {
 		return none, did.Anchor{}, a.resolveFault(err)
 	}
-	if r.Anchor.Chain != "" && a.now.Sub(r.Anchor.Time) > a.c.AnchorAge {
-		return none, did.Anchor{}, &Inconclusive{Reason: ChainStale, RetryAfter: time.Minute}
+	if age := a.now.Sub(r.Anchor.Time); r.Anchor.Chain != "" && age > a.c.AnchorAge {
+		err := fmt.Errorf("block %d (%s) is %v old, Config.AnchorAge is %v", r.Anchor.Block, r.Anchor.Tag, age.Round(time.Second), a.c.AnchorAge)
+		return none, did.Anchor{}, &Inconclusive{Reason: ChainStale, RetryAfter: time.Minute, Err: err}
 	}
 	signed := h.IssuedAt
 	if signed.IsZero() {

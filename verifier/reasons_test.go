@@ -73,6 +73,15 @@ func TestReasonTableIsComplete(t *testing.T) {
 	}
 }
 
+func TestDescribe(t *testing.T) {
+	if i := verifier.Describe(verifier.Replayed); i.Reason != verifier.Replayed || i.HelpCode == "" || i.English == "" {
+		t.Errorf("%+v", i)
+	}
+	if i := verifier.Describe("no such word"); i.HelpCode != "" || i.Reason != "no such word" {
+		t.Errorf("%+v", i)
+	}
+}
+
 func isReason(e ast.Expr) bool {
 	switch e := e.(type) {
 	case *ast.Ident:

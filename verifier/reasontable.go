@@ -23,12 +23,22 @@ type Info struct {
 // (retry), S (skipped) and E (caller's error) are the first letters of the help codes.
 func Reasons() []Info { return slices.Clone(reasons) }
 
+// Describe returns the explanation of one Reason; its HelpCode is empty for a word that is none of this module's.
+func Describe(r Reason) Info {
+	for _, i := range reasons {
+		if i.Reason == r {
+			return i
+		}
+	}
+	return Info{Reason: r}
+}
+
 var reasons = []Info{
 	{Reason: disclosure.TooLarge, Meaning: "the presentation is larger than Limits.Bytes", English: "This is not a card that can be read. Please show it again.", HelpCode: "F01", HTTPStatus: 400, Retry: false},
 	{Reason: disclosure.TooManyDisclosures, Meaning: "more disclosures than Limits.Disclosures", English: "This is not a card that can be read. Please show it again.", HelpCode: "F02", HTTPStatus: 400, Retry: false},
 	{Reason: disclosure.TooDeep, Meaning: "JSON nested deeper than Limits.Depth", English: "This is not a card that can be read. Please show it again.", HelpCode: "F03", HTTPStatus: 400, Retry: false},
-	{Reason: disclosure.Malformed, Meaning: "not of the form of an SD-JWT", English: "This is not a card that can be read. Please show it again.", HelpCode: "F04", HTTPStatus: 400, Retry: false},
-	{Reason: disclosure.BadEncoding, Meaning: "a part is not canonical base64url", English: "This is not a card that can be read. Please show it again.", HelpCode: "F05", HTTPStatus: 400, Retry: false},
+	{Reason: disclosure.Malformed, Meaning: "not of the form of an SD-JWT; cut short, perhaps", English: "This is not a card that can be read. Please show it again.", HelpCode: "F04", HTTPStatus: 400, Retry: false},
+	{Reason: disclosure.BadEncoding, Meaning: "a part is not canonical base64url; a line break or padding, perhaps, or cut short", English: "This is not a card that can be read. Please show it again.", HelpCode: "F05", HTTPStatus: 400, Retry: false},
 	{Reason: disclosure.BadJSON, Meaning: "header, payload or a disclosure is not the JSON that it must be", English: "This is not a card that can be read. Please show it again.", HelpCode: "F06", HTTPStatus: 400, Retry: false},
 	{Reason: disclosure.DuplicateMember, Meaning: "a JSON object has two members of one name", English: "This is not a card that can be read. Please show it again.", HelpCode: "F07", HTTPStatus: 400, Retry: false},
 	{Reason: disclosure.HashUnsupported, Meaning: "_sd_alg names an unknown hash", English: "This is not a card that can be read. Please show it again.", HelpCode: "F08", HTTPStatus: 400, Retry: false},
@@ -98,7 +108,7 @@ var reasons = []Info{
 	{Reason: ChainUnavailable, Meaning: "the node did not answer", English: "The card could not be checked just now. This says nothing about the card. Please try again.", HelpCode: "R05", HTTPStatus: 503, Retry: true},
 	{Reason: ChainGarbled, Meaning: "the node answered something that is no answer", English: "The card could not be checked just now. This says nothing about the card. Please try again.", HelpCode: "R06", HTTPStatus: 503, Retry: true},
 	{Reason: ChainIncomplete, Meaning: "the node's answer has a hole", English: "The card could not be checked just now. This says nothing about the card. Please try again.", HelpCode: "R07", HTTPStatus: 503, Retry: true},
-	{Reason: ChainStale, Meaning: "the node's newest block is too old", English: "The card could not be checked just now. This says nothing about the card. Please try again.", HelpCode: "R08", HTTPStatus: 503, Retry: true},
+	{Reason: ChainStale, Meaning: "the block that the issuer's DID was read at, the newest finalized one by default, is too old", English: "The card could not be checked just now. This says nothing about the card. Please try again.", HelpCode: "R08", HTTPStatus: 503, Retry: true},
 	{Reason: ChainWrong, Meaning: "the node serves another chain or registry", English: "The card could not be checked just now. This says nothing about the card. Please try again.", HelpCode: "R09", HTTPStatus: 503, Retry: true},
 	{Reason: StatusUnavailable, Meaning: "the status list could not be had", English: "The card could not be checked just now. This says nothing about the card. Please try again.", HelpCode: "R10", HTTPStatus: 503, Retry: true},
 	{Reason: StatusStale, Meaning: "the status list is too old", English: "The card could not be checked just now. This says nothing about the card. Please try again.", HelpCode: "R11", HTTPStatus: 503, Retry: true},

@@ -73,7 +73,8 @@ type Event struct {
 	Took    time.Duration
 }
 
-// ReplayGuard remembers what was used up. Use returns true for exactly one of any number of callers with the same key, and false
+// ReplayGuard remembers which requests were answered. The key is a hash of audience and nonce, the same in every process: agencies that
+// run several give them one guard, behind which stands a store that they share. Use returns true for exactly one of any number of callers with the same key, and false
 // for the others until the time is over; it is atomic and safe for concurrent use.
 type ReplayGuard interface {
 	Use(ctx context.Context, key [32]byte, until time.Time) (fresh bool, err error)

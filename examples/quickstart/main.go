@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/khyer/khyer/credential"
@@ -28,7 +29,7 @@ import (
 	"github.com/khyer/khyer/verifier/trust"
 )
 
-// What each agency asks for. Change the claims and run it again.
+// What each agency asks for. Change the claims and run it again: any of the two records below, and age_over_18 and age_over_60.
 var (
 	changeHere = nextLine()
 	hospital   = agency{Name: "Hospital", Audience: "https://hospital.example", Card: healthCard, Claims: []disclosure.Path{{"Full Name"}, {"Blood Group"}}}
@@ -65,7 +66,7 @@ func main() {
 	}
 	out := newPrinter(os.Stdout, *asJSON)
 	o.progress = out.progress
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := story(ctx, o, out); err != nil {
 		fmt.Fprintln(os.Stderr, "quickstart:", err)

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/khyer/khyer/credential"
 	"github.com/khyer/khyer/did/didethr"
@@ -168,7 +169,11 @@ func TestKeep(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp, err := http.Get(strings.Replace(said["phone"], "audience=…&nonce=…", "audience=me&nonce=once", 1))
+	phone, _, _ := strings.Cut(strings.Trim(strings.TrimPrefix(said["phone"], "curl -s "), "'"), "?")
+	if resp, err := http.Get(phone + "?audience=me"); err != nil || resp.StatusCode != http.StatusBadRequest {
+		t.Errorf("the phone answers a request without a nonce: %v %v", resp, err)
+	}
+	resp, err := http.Get(phone + "?audience=me&nonce=once")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,6 +185,9 @@ func TestKeep(t *testing.T) {
 	res, err := v.Verify(ctx, p, verifier.Expect{Audience: "me", Nonce: "once", Type: said["type"], Claims: []disclosure.Path{{"ID Number"}, {"Full Name"}}})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if age := time.Since(res.Cards[0].Anchor.Time); age < 0 || age > 5*time.Minute {
+		t.Errorf("the finalized block is %v old: it must stay young for as long as the chain is kept", age)
 	}
 	if name, _ := res.Text("Full Name"); name != "Pema Example" {
 		t.Errorf("%q", name)

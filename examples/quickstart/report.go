@@ -113,11 +113,7 @@ func received(presentation []byte, text string) bool {
 func (r *report) refused(ctx context.Context, what string, v *verifier.Verifier, presentation []byte, e verifier.Expect, want verifier.Reason) *refusal {
 	f := &refusal{What: what, Want: want}
 	f.Verdict, f.Reason = outcome(v.Verify(ctx, presentation, e))
-	for _, info := range verifier.Reasons() {
-		if info.Reason == f.Reason {
-			f.Meaning = info.Meaning
-		}
-	}
+	f.Meaning = verifier.Describe(f.Reason).Meaning
 	r.Refused = append(r.Refused, f)
 	return f
 }
