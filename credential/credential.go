@@ -250,7 +250,8 @@ func readHolder(cnf strictjson.Value) (pubkey.Key, error) {
 		return pubkey.Key{}, nil
 	}
 	jwk := cnf.Get("jwk")
-	if jwk.Kind() != strictjson.Object {
+	// One key, by value: RFC 7800 section 3 allows no second member beside it that names another.
+	if jwk.Kind() != strictjson.Object || cnf.Get("jwe").Exists() || cnf.Get("jku").Exists() {
 		return pubkey.Key{}, fail(HolderKeyMalformed)
 	}
 	k, err := pubkey.ParseJWK(jwk.Raw())

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/khyer/khyer/did/pubkey"
@@ -23,6 +24,9 @@ type Held struct {
 	sdjwt    []byte
 }
 
+// Format implements fmt.Formatter, because fmt would print the claims.
+func (h *Held) Format(f fmt.State, _ rune) { fmt.Fprint(f, "held card") }
+
 // Bytes returns the card as it was received, to be stored.
 func (h *Held) Bytes() []byte { return append([]byte(nil), h.sdjwt...) }
 
@@ -40,7 +44,7 @@ func (h *Holder) Receive(sdjwt []byte, issuer pubkey.Key, now time.Time) (*Held,
 	if p.binding != nil {
 		return nil, fail(disclosure.KeyBindingPresent)
 	}
-	v, err := p.Verify(issuer, Binding{InsecureUnbound: true}, now)
+	v, err := p.Verify(issuer, Binding{InsecureUnbound: true, receiving: true}, now)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -25,6 +26,8 @@ type Binding struct {
 	// InsecureUnbound accepts a card without key binding, which anyone who copied it can show. A key binding that is there is
 	// checked all the same, unless Audience and Nonce are both empty: then it is ignored.
 	InsecureUnbound bool
+
+	receiving bool // the holder's own look at a card, which is meant for others
 }
 
 func (b Binding) orDefault() Binding {
@@ -70,8 +73,14 @@ func Parse(sdjwt []byte, profile Profile, l disclosure.Limits) (*Presentation, e
 	if err := p.readCard(); err != nil {
 		return nil, err
 	}
-	return p, p.readBinding()
+	if err := p.readBinding(); err != nil {
+		return nil, err
+	}
+	return p, nil
 }
+
+// Format implements fmt.Formatter, because fmt would print the claims.
+func (p *Presentation) Format(f fmt.State, _ rune) { fmt.Fprint(f, "unverified presentation") }
 
 func (p *Presentation) readCard() error {
 	h, err := parseHeader(p.u.Signatures()[0].Protected)
@@ -98,6 +107,8 @@ func (p *Presentation) readCard() error {
 		}
 		p.hint.Type, errs[1] = text(c.Get("vct"), "vct")
 		p.status, errs[5] = readStatus(c.Get("status"))
+	} else if holdsDigests(c.Get("cnf")) {
+		return failAt(MustBePlain, "cnf") // what the key is may not depend on what the holder shows
 	}
 	for _, err := range errs {
 		if err != nil {
@@ -181,6 +192,9 @@ func (p *Presentation) Hint() Hint { return p.hint }
 // Precheck makes the checks that cost no curve: key binding present, audience, nonce, sd_hash, times. It may only reject. Whoever
 // made the presentation may have written anything, so a rejection says nothing about an issuer.
 func (p *Presentation) Precheck(b Binding, now time.Time) error {
+	if p == nil || p.u == nil {
+		return fail(CallerFault)
+	}
 	b = b.orDefault()
 	if !b.InsecureUnbound && (b.Audience == "" || b.Nonce == "") {
 		return fail(CallerFault)
@@ -222,7 +236,7 @@ func (p *Presentation) checkBinding(b Binding, now time.Time) error {
 // checkAudience compares the card's own aud, which few cards have (RFC 9901 section 7.1 step 6). A holder who receives a card has no
 // audience and is not the one meant.
 func (b Binding) checkAudience(aud []string) error {
-	if len(aud) > 0 && b.Audience != "" && !slices.Contains(aud, b.Audience) {
+	if len(aud) > 0 && !b.receiving && !slices.Contains(aud, b.Audience) {
 		return fail(AudienceMismatch)
 	}
 	return nil

@@ -44,7 +44,7 @@ type At struct {
 	Anchor *Anchor
 }
 
-// Resolver resolves a DID. Errors are *Error. Implementations are safe for concurrent use.
+// Resolver resolves a DID. The Document of the answer has that DID as its ID. Errors are *Error. Implementations are safe for concurrent use.
 type Resolver interface {
 	Resolve(ctx context.Context, id DID, at At) (*Resolution, error)
 }

@@ -17,7 +17,7 @@ import (
 
 // NewResolution derives the keys of a document that stands for itself, for methods without a history.
 //
-// A method gives a key if its controller is the document's own DID, its type is known and admits the key's curve, and its public key
+// A method gives a key if its controller is the document's own DID, its id is that DID and a fragment, its type is known and admits the key's curve, and its public key
 // passes the screen of pubkey; other methods stay in the document and give none. Purposes come from the relationships, Until and
 // Revoked from the method's "expires" and "revoked" (CID 1.0 section 2.2). The error is *Error with InvalidDIDDocument, for a
 // document without an id or with two methods of one id.
@@ -41,8 +41,8 @@ func NewResolution(doc *Document) (*Resolution, error) {
 			return nil, &Error{InvalidDIDDocument, errDuplicate}
 		}
 		seen[m.ID] = true
-		if m.Controller != doc.ID.s {
-			continue
+		if m.Controller != doc.ID.s || !strings.HasPrefix(m.ID, doc.ID.s+"#") {
+			continue // a key of somebody else, or under somebody else's name
 		}
 		if pub, ok := m.key(); ok {
 			r.Keys = append(r.Keys, Key{ID: m.ID, Purposes: uses[m.ID], Public: pub, Until: m.Expires, Revoked: m.Revoked})

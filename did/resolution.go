@@ -37,7 +37,6 @@ func (r *Resolution) Key(id string, p Purpose, signed time.Time) (Key, error) {
 			return Key{}, &Error{KeyAmbiguous, errors.New("the id names several keys")}
 		}
 	}
-	// The same public key may stand in the history more than once. One revocation is enough to end it.
 	for _, k := range named {
 		if !k.Revoked.IsZero() {
 			return Key{}, &Error{Code: KeyRevoked}
@@ -46,6 +45,9 @@ func (r *Resolution) Key(id string, p Purpose, signed time.Time) (Key, error) {
 	var first error
 	for _, k := range named {
 		err := k.usable(p, signed)
+		if err == nil && r.revokedElsewhere(k) {
+			err = &Error{Code: KeyRevoked}
+		}
 		if err == nil {
 			return *k, nil
 		}
@@ -54,6 +56,18 @@ func (r *Resolution) Key(id string, p Purpose, signed time.Time) (Key, error) {
 		}
 	}
 	return Key{}, first
+}
+
+// revokedElsewhere tells whether the same public key was revoked under any other name. One revocation ends it, whichever name a thief
+// writes into a card; only a key that was set anew afterwards counts from then on.
+func (r *Resolution) revokedElsewhere(k *Key) bool {
+	for i := range r.Keys {
+		o := &r.Keys[i]
+		if !o.Revoked.IsZero() && (k.From.IsZero() || k.From.Before(o.Revoked)) && o.Public.Equal(k.Public) {
+			return true
+		}
+	}
+	return false
 }
 
 // named returns the keys that id names, those with that id before those with that alias.

@@ -25,7 +25,7 @@ const subject = "did:example:registry"
 
 // history is a resolution read on day 20, with a key for each state that a key can be in.
 func history(t testing.TB) *Resolution {
-	shared, assertion := newKey(t), []Purpose{AssertionMethod}
+	shared, renewed, parallel, assertion := newKey(t), newKey(t), newKey(t), []Purpose{AssertionMethod}
 	return &Resolution{
 		Document: &Document{ID: DID{subject}},
 		Anchor:   Anchor{Time: day(20)},
@@ -41,8 +41,10 @@ func history(t testing.TB) *Resolution {
 			{ID: subject + "#thief", Aliases: []string{subject + "#mine"}, Purposes: assertion, Public: newKey(t)},
 			{ID: subject + "#same-1", Purposes: []Purpose{Authentication}, Public: shared, Aliases: []string{subject + "#same"}},
 			{ID: subject + "#same-2", Purposes: assertion, Public: shared, Aliases: []string{subject + "#same"}},
-			{ID: subject + "#renewed", Purposes: assertion, Public: shared, Revoked: day(3)},
-			{ID: subject + "#again", Purposes: assertion, Public: shared, Aliases: []string{subject + "#renewed"}},
+			{ID: subject + "#renewed", Purposes: assertion, Public: renewed, Revoked: day(3)},
+			{ID: subject + "#again", Purposes: assertion, Public: renewed, From: day(3), Aliases: []string{subject + "#renewed"}},
+			{ID: subject + "#parallel-1", Purposes: assertion, Public: parallel, From: day(1), Revoked: day(8)},
+			{ID: subject + "#parallel-2", Purposes: assertion, Public: parallel, From: day(1)},
 			{ID: subject + "#none", Purposes: assertion},
 			{ID: "did:example:other#foreign", Purposes: assertion, Public: newKey(t)},
 		},
@@ -84,8 +86,9 @@ func TestResolutionKey(t *testing.T) {
 		{"#same", AssertionMethod, day(2), "#same-2", ""}, // the same public key twice
 		{"#same", Authentication, day(2), "#same-1", ""},
 		{"#same", KeyAgreement, day(2), "", KeyWrongPurpose},
-		{"#renewed", AssertionMethod, day(9), "", KeyRevoked}, // one revocation is enough
-		{"#again", AssertionMethod, day(9), "#again", ""},
+		{"#renewed", AssertionMethod, day(9), "", KeyRevoked},    // one revocation is enough
+		{"#again", AssertionMethod, day(9), "#again", ""},        // set anew after the revocation
+		{"#parallel-2", AssertionMethod, day(9), "", KeyRevoked}, // the same public key, revoked under its other name
 
 		{"#none", AssertionMethod, day(2), "", KeyNotFound}, // no public key
 		{"did:example:other#foreign", AssertionMethod, day(2), "did:example:other#foreign", ""},

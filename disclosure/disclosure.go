@@ -68,8 +68,11 @@ func (p *Path) UnmarshalJSON(data []byte) error {
 			out = append(out, int(n))
 		}
 	}
+	if err := out.Check(); err != nil {
+		return err
+	}
 	*p = out
-	return out.Check()
+	return nil
 }
 
 // String writes the path for people: names quoted, elements as they are, "*" for all elements.

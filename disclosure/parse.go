@@ -5,6 +5,7 @@ import (
 	"crypto"
 	_ "crypto/sha256" // the hash functions of section 4.1.1
 	_ "crypto/sha512"
+	"fmt"
 
 	"github.com/khyer/khyer/internal/strictjson"
 )
@@ -77,8 +78,14 @@ func Parse(sdjwt []byte, l Limits) (*Unverified, error) {
 		}
 		u.binding = &kb
 	}
-	return u, u.readPayload()
+	if err := u.readPayload(); err != nil {
+		return nil, err
+	}
+	return u, nil
 }
+
+// Format implements fmt.Formatter, because fmt would print the claims.
+func (u *Unverified) Format(f fmt.State, _ rune) { fmt.Fprint(f, "unverified SD-JWT") }
 
 func (u *Unverified) readPayload() error {
 	dot := bytes.IndexByte(u.issuer.Input, '.')

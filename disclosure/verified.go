@@ -2,6 +2,7 @@ package disclosure
 
 import (
 	"encoding/json"
+	"fmt"
 
 	"github.com/khyer/khyer/internal/strictjson"
 )
@@ -9,6 +10,9 @@ import (
 // Verified is an SD-JWT whose signature was checked and whose disclosures were processed: the Processed SD-JWT Payload of RFC 9901
 // section 7.1. It is read-only and safe for concurrent use. Values are returned as the issuer wrote them, byte for byte.
 type Verified struct{ t *tree }
+
+// Format implements fmt.Formatter, because fmt would print the claims.
+func (v *Verified) Format(f fmt.State, _ rune) { fmt.Fprint(f, "verified SD-JWT") }
 
 // Claims returns the whole processed payload, without _sd, _sd_alg and placeholders.
 func (v *Verified) Claims() json.RawMessage { return v.t.append(nil, v.t.payload) }

@@ -64,6 +64,9 @@ func (a *attempt) run(presentation []byte) (*Result, error) {
 	}
 	// From here on the issuer speaks: hint was read from the bytes whose signature has just been verified.
 	a.card = verified
+	if verified.IssuedAt.Before(key.From) && !verified.IssuedAt.IsZero() {
+		return nil, a.reject(IssuerKeyNotYetValid) // iat came from a disclosure, so that it was not known when the key was looked up
+	}
 	card, err := a.read(verified)
 	if err != nil {
 		return nil, err
@@ -103,7 +106,10 @@ func (a *attempt) issuerKey(h credential.Hint, method string, acc *trust.Accredi
 	if err != nil || r == nil {
 		return none, did.Anchor{}, a.resolveFault(err)
 	}
-	if age := a.now.Sub(r.Anchor.Time); r.Anchor.Chain != "" && age > a.c.AnchorAge {
+	if r.Document == nil || r.Document.ID != id {
+		return none, did.Anchor{}, &Inconclusive{Reason: ResolverFailed, Err: errors.New("the resolver answered with another DID's document")}
+	}
+	if age := a.now.Sub(r.Anchor.Time); r.Anchor.Chain != "" && a.unfit(age, a.c.AnchorAge) {
 		err := fmt.Errorf("block %d (%s) is %v old, Config.AnchorAge is %v", r.Anchor.Block, r.Anchor.Tag, age.Round(time.Second), a.c.AnchorAge)
 		return none, did.Anchor{}, &Inconclusive{Reason: ChainStale, RetryAfter: time.Minute, Err: err}
 	}
@@ -115,12 +121,16 @@ func (a *attempt) issuerKey(h credential.Hint, method string, acc *trust.Accredi
 	if err != nil {
 		return none, did.Anchor{}, a.keyFault(err)
 	}
+	late := a.now // whether a key has expired is decided by the later of block time and clock
+	if r.Anchor.Time.After(late) {
+		late = r.Anchor.Time
+	}
 	switch {
-	case isCompromised(key, acc.Compromised):
+	case isCompromised(r, key, acc.Compromised):
 		err = IssuerKeyCompromised
 	case key.Class != "" && !slices.Contains(acc.KeyClasses, key.Class):
 		err = IssuerKeyNotAccepted
-	case !key.Until.IsZero() && !a.now.Before(key.Until) && !a.now.Before(acc.LapsedUntil):
+	case !key.Until.IsZero() && !late.Before(key.Until) && !late.Before(acc.LapsedUntil):
 		err = IssuerKeyExpired
 	default:
 		return key, r.Anchor, nil
@@ -128,12 +138,22 @@ func (a *attempt) issuerKey(h credential.Hint, method string, acc *trust.Accredi
 	return none, did.Anchor{}, a.reject(err)
 }
 
-func isCompromised(k did.Key, declared []string) bool {
+// unfit tells whether something signed or mined that long ago cannot be relied on: it is too old, or from the future, which means that
+// a clock is wrong.
+func (a *attempt) unfit(age, limit time.Duration) bool { return age > limit || age < -max(a.c.Skew, 0) }
+
+// isCompromised tells whether the key was declared compromised, under any of the names that the document gives to it.
+func isCompromised(r *did.Resolution, key did.Key, declared []string) bool {
 	if len(declared) == 0 {
 		return false
 	}
-	return slices.Contains(declared, k.ID) || slices.Contains(declared, k.Public.Thumbprint()) ||
-		slices.ContainsFunc(k.Aliases, func(alias string) bool { return slices.Contains(declared, alias) })
+	for _, k := range r.Keys {
+		if k.Public.Equal(key.Public) && (slices.Contains(declared, k.ID) || slices.Contains(declared, k.Public.Thumbprint()) ||
+			slices.ContainsFunc(k.Aliases, func(alias string) bool { return slices.Contains(declared, alias) })) {
+			return true
+		}
+	}
+	return false
 }
 
 // resolveFault tells a DID that does not exist from a way to it that does not work.
@@ -197,7 +217,7 @@ func (a *attempt) read(v *credential.Verified) (Card, error) {
 		if !ok {
 			return Card{}, a.reject(&disclosure.Error{Reason: ClaimMissing, Path: p})
 		}
-		card.claims = append(card.claims, shown{p, value})
+		card.claims = append(card.claims, shown{slices.Clone(p), value})
 	}
 	for _, p := range v.Body.Revealed() {
 		if !slices.ContainsFunc(a.expect.Claims, func(asked disclosure.Path) bool { return related(asked, p) }) {
@@ -239,13 +259,15 @@ func (a *attempt) status(v *credential.Verified, card *Card, res *Result) error 
 	if err != nil || list == nil {
 		return &Inconclusive{Reason: StatusUnavailable, Err: err, RetryAfter: 10 * time.Second}
 	}
-	if a.now.Sub(list.Issued) > a.c.StatusAge {
+	if a.unfit(a.now.Sub(list.Issued), a.c.StatusAge) {
 		return &Inconclusive{Reason: StatusStale, RetryAfter: time.Minute}
 	}
 	value, err := list.At(v.Status.Index)
 	switch {
-	case err != nil:
+	case errors.Is(err, status.OutOfRange):
 		return a.reject(StatusOutOfRange)
+	case err != nil:
+		return &Inconclusive{Reason: StatusUnavailable, Err: err}
 	case value == status.Revoked:
 		return a.reject(CardRevoked)
 	case value == status.Suspended:
@@ -253,7 +275,7 @@ func (a *attempt) status(v *credential.Verified, card *Card, res *Result) error 
 	case value != status.Valid:
 		return a.reject(CardStatusUnknown)
 	}
-	card.Status, card.StatusAt = value, list.Issued
+	card.Status, card.StatusAt = &value, list.Issued
 	return nil
 }
 
@@ -263,7 +285,12 @@ func (a *attempt) replay(v *credential.Verified, res *Result) error {
 		res.Skipped = append(res.Skipped, KeyBindingNotChecked)
 		return nil
 	}
-	until := a.now.Add(a.c.BindingAge + 2*max(a.c.Skew, 0) + time.Second)
+	// Ages were judged by the clock as it stood at the beginning. The guard forgets by its own, and must not do so while a slower attempt
+	// with the same presentation may still be on its way.
+	if took := a.c.Now().Sub(a.now); took < 0 || took > slowest {
+		return &Inconclusive{Reason: ReplayGuardFailed, Err: errors.New("the verification took too long"), RetryAfter: time.Second}
+	}
+	until := a.now.Add(a.c.BindingAge + 2*max(a.c.Skew, 0) + 2*slowest)
 	fresh, err := a.c.Replay.Use(a.ctx, replayKey(a.expect.Audience, a.expect.Nonce), until)
 	switch {
 	case err != nil:
@@ -273,6 +300,9 @@ func (a *attempt) replay(v *credential.Verified, res *Result) error {
 	}
 	return nil
 }
+
+// slowest is how long a verification may take.
+const slowest = 5 * time.Minute
 
 // replayKey hashes audience and nonce with the length of the first, so that no two pairs look alike.
 func replayKey(audience, nonce string) [32]byte {

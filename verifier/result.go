@@ -32,7 +32,7 @@ func (r *Result) Text(path ...any) (string, error) {
 		return "", &Misuse{"the claim " + disclosure.Path(path).String() + " was not asked for"}
 	}
 	var s string
-	if err := json.Unmarshal(raw, &s); err != nil {
+	if err := json.Unmarshal(raw, &s); err != nil || raw[0] != '"' {
 		return "", &Misuse{"the claim " + disclosure.Path(path).String() + " is no text"}
 	}
 	return s, nil
@@ -40,15 +40,15 @@ func (r *Result) Text(path ...any) (string, error) {
 
 // Card is one accepted card. Printing or logging it shows no claim.
 type Card struct {
-	Type       string // vct
-	Issuer     string // the issuer's DID
-	IssuerName string // as the trust source has it
-	KeyID      string // the issuer's verification method
-	Status     status.Value
-	StatusAt   time.Time  // when the status list was signed; zero if the card names none
-	SignedAt   time.Time  // iat, as the issuer says; zero if it does not
-	Expires    time.Time  // exp; zero if there is none
-	Anchor     did.Anchor // where and when the issuer's DID was read
+	Type       string        // vct
+	Issuer     string        // the issuer's DID
+	IssuerName string        // as the trust source has it
+	KeyID      string        // the issuer's verification method
+	Status     *status.Value // nil if the card names no status list, or if it was not asked: see Result.Skipped
+	StatusAt   time.Time     // when the status list was signed
+	SignedAt   time.Time     // iat, as the issuer says; zero if it does not
+	Expires    time.Time     // exp; zero if there is none
+	Anchor     did.Anchor    // where and when the issuer's DID was read
 	// Surplus are the paths of claims that were shown without having been asked for. Their values were dropped.
 	Surplus []disclosure.Path
 	// Concealed is how many digests had no disclosure: claims that stayed hidden (and decoys, if the issuer added any).

@@ -55,10 +55,12 @@ type Expect struct {
 	Audience, Nonce string
 	// Type is the credential type (vct), exactly; required.
 	Type string
-	// Claims are the claims that were asked for; each must be there. At least one. An index counts the elements that are shown: if the
+	// Claims are the claims that were asked for; each must be there. At least one. A list or an object may be there and empty because the
+	// holder hid what is in it: that is no proof that there is nothing. An index counts the elements that are shown: if the
 	// holder hides the first of a list, the second is element 0 here. Ask for lists with nil, which means all that are shown.
 	Claims []disclosure.Path
-	// RefuseSurplus rejects a presentation that shows more than was asked. Otherwise the surplus is dropped, and its paths reported.
+	// RefuseSurplus rejects a presentation that discloses more than was asked. Otherwise the surplus is dropped, and its paths reported.
+	// What the issuer left in the clear beside or inside an asked claim is no surplus of the holder's.
 	RefuseSurplus bool
 	// InsecureUnbound accepts a presentation without key binding: whoever copied the card can make one. It shows in Result.Skipped.
 	InsecureUnbound bool
@@ -92,6 +94,8 @@ func New(c Config) (*Verifier, error) {
 		return nil, &Misuse{"Config.Issuers is missing: nobody is trusted by default"}
 	case c.BindingAge < 0 || c.StatusAge < 0 || c.AnchorAge < 0:
 		return nil, &Misuse{"a duration in Config is negative"}
+	case max(c.Skew, c.BindingAge, c.StatusAge, c.AnchorAge) > longest:
+		return nil, &Misuse{"a duration in Config is longer than a year"}
 	}
 	if c.Replay == nil {
 		c.Replay = newMemoryGuard(time.Now)
@@ -108,6 +112,9 @@ func New(c Config) (*Verifier, error) {
 	setDefault(&c.AnchorAge, 30*time.Minute)
 	return &Verifier{c}, nil
 }
+
+// longest bounds the durations of Config, so that no sum of them overflows.
+const longest = 366 * 24 * time.Hour
 
 func setDefault(d *time.Duration, to time.Duration) {
 	if *d == 0 {
@@ -136,6 +143,9 @@ func (e Expect) check() error {
 
 // Verify verifies one presentation of one card. The error is *Rejection, *Inconclusive or *Misuse.
 func (v *Verifier) Verify(ctx context.Context, presentation []byte, e Expect) (*Result, error) {
+	if v == nil || v.c.Now == nil {
+		return nil, &Misuse{"a Verifier is made by New"}
+	}
 	if err := e.check(); err != nil {
 		return nil, err
 	}

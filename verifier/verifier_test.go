@@ -3,6 +3,7 @@ package verifier_test
 import (
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -349,7 +350,7 @@ func TestStatus(t *testing.T) {
 	src := list(0, time.Minute)
 	w.claims, w.config.Status = ref, src
 	c := w.accepted().Cards[0]
-	if c.Status != status.Valid || c.StatusAt != now.Add(-time.Minute) || src.uri != "https://registry.example/lists/1" || src.iss != registry {
+	if c.Status == nil || *c.Status != status.Valid || c.StatusAt != now.Add(-time.Minute) || src.uri != "https://registry.example/lists/1" || src.iss != registry {
 		t.Errorf("%v %v %+v", c.Status, c.StatusAt, src)
 	}
 	for value, want := range map[byte]verifier.Reason{1: verifier.CardRevoked, 2: verifier.CardSuspended, 9: verifier.CardStatusUnknown} {
@@ -371,8 +372,193 @@ func TestStatus(t *testing.T) {
 	w.inconclusive(verifier.StatusUnavailable)
 	w = newWorld(t)
 	w.claims, w.config.InsecureNoStatus = ref, true
-	if res := w.accepted(); !reflect.DeepEqual(res.Skipped, []verifier.Reason{verifier.StatusNotChecked}) {
-		t.Errorf("%v", res.Skipped)
+	if res := w.accepted(); !reflect.DeepEqual(res.Skipped, []verifier.Reason{verifier.StatusNotChecked}) || res.Cards[0].Status != nil {
+		t.Errorf("%v %v: a status that was not asked for must not read as valid", res.Skipped, res.Cards[0].Status)
+	}
+	// A list from the future would stay fresh until then.
+	w = newWorld(t)
+	w.claims, w.config.Status = ref, list(0, -time.Hour)
+	w.inconclusive(verifier.StatusStale)
+	w = newWorld(t)
+	w.claims, w.config.Status = ref, &lists{list: &status.List{Issued: now}}
+	w.inconclusive(verifier.StatusUnavailable)
+}
+
+// A thief chooses which name of a key he writes into a card.
+func TestKeyUnderItsOtherNames(t *testing.T) {
+	second := func(w *world) { // the same public key, published twice
+		w.subject.Keys = append(w.subject.Keys, did.Key{ID: "#key-2", Public: w.registry.Public()})
+		w.kid = "#key-2"
+	}
+	w := newWorld(t)
+	second(w)
+	w.accepted()
+	w = newWorld(t)
+	second(w)
+	w.subject.Keys[0].Revoked = now.Add(-time.Minute)
+	w.rejected(verifier.IssuerKeyRevoked, true)
+	w = newWorld(t)
+	second(w)
+	w.subject.Keys[0].Revoked = now.Add(-2 * time.Hour)
+	w.subject.Keys[1].From = now.Add(-90 * time.Minute) // set anew after the revocation: the issuer trusts it again
+	w.accepted()
+	w = newWorld(t)
+	second(w)
+	w.issuer.Compromised = []string{registry + "#key-1"}
+	w.rejected(verifier.IssuerKeyCompromised, true)
+
+	// A secp256k1 key is also its address.
+	w = newWorld(t)
+	w.registry = generate(t, pubkey.ES256K)
+	a, _ := w.registry.Public().Address()
+	w.subject.Keys = []did.Key{{ID: "#key-1", Public: w.registry.Public()}, {ID: "#controller", Public: pubkey.FromAddress(a), Class: "controller"}}
+	w.kid, w.issuer.KeyClasses = "#controller", []string{"controller"}
+	w.accepted()
+	w.issuer.Compromised = []string{w.registry.Public().Thumbprint()}
+	w.config.Issuers, w.config.Resolver = nil, nil
+	w.rejected(verifier.IssuerKeyCompromised, true)
+
+	for _, typo := range []string{"#key-1", "key-1", " " + registry + "#key-1", registry, registry + "#"} {
+		if _, err := trust.NewList(trust.Issuer{DIDs: []string{registry}, Types: []string{idCard}, Accreditation: trust.Accreditation{Name: "x", Compromised: []string{typo}}}); err == nil {
+			t.Errorf("%q would condemn nothing, without a word", typo)
+		}
+	}
+}
+
+func TestCardMeantForAnother(t *testing.T) {
+	for aud, want := range map[any]verifier.Reason{
+		agency: "", "https://hospital.example": credential.AudienceMismatch, 7: credential.ClaimMalformed,
+	} {
+		w := newWorld(t)
+		w.claims = map[string]any{"aud": aud}
+		if want == "" {
+			w.accepted()
+		} else {
+			w.rejected(want, true)
+		}
+	}
+	w := newWorld(t)
+	w.claims = map[string]any{"aud": []string{"https://a.example", agency}}
+	w.accepted()
+	w = newWorld(t)
+	w.claims = map[string]any{"aud": []string{}}
+	w.rejected(credential.ClaimMalformed, true)
+	// Who does not say who he is is not the one meant.
+	w = newWorld(t)
+	w.claims = map[string]any{"aud": agency}
+	w.expect.Audience, w.expect.Nonce, w.expect.InsecureUnbound = "", "", true
+	w.rejected(credential.AudienceMismatch, true)
+}
+
+// clock is a clock that a slow source moves.
+type clock struct{ at time.Time }
+
+func (c *clock) now() time.Time { return c.at }
+
+type slow struct {
+	trust.Source
+	c    *clock
+	took time.Duration
+}
+
+func (s *slow) Accreditation(ctx context.Context, q trust.Query) (*trust.Accreditation, error) {
+	s.c.at = s.c.at.Add(s.took)
+	return s.Source.Accreditation(ctx, q)
+}
+
+// The age of a key binding is judged when a verification begins, and its nonce is looked up when it ends.
+func TestReplayThroughASlowSource(t *testing.T) {
+	for _, took := range []time.Duration{2 * time.Second, time.Minute, 4 * time.Minute, 6 * time.Minute} {
+		c := &clock{now}
+		w := newWorld(t)
+		w.kb = map[string]any{"iat": now.Add(30 * time.Second).Unix()}
+		list, err := trust.NewList(w.issuer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		source := &slow{list, c, 0}
+		w.config.Now, w.config.Issuers = c.now, source
+		v, p := w.verifier(), w.present()
+		if _, err := v.Verify(context.Background(), p, w.expect); err != nil {
+			t.Fatal(err)
+		}
+		c.at = now.Add(6 * time.Minute) // the last moment at which the key binding is young enough
+		source.took = took
+		_, err = v.Verify(context.Background(), p, w.expect)
+		if !errors.Is(err, verifier.Replayed) && !errors.Is(err, verifier.ReplayGuardFailed) {
+			t.Errorf("%v: %v", took, err)
+		}
+	}
+}
+
+func TestClocksFromTheFuture(t *testing.T) {
+	w := newWorld(t)
+	w.subject.Anchor = did.Anchor{Chain: "eip155:1", Block: 9, Time: now.Add(time.Hour)}
+	w.inconclusive(verifier.ChainStale)
+	w = newWorld(t) // by the block's time the key has lapsed
+	w.subject.Anchor = did.Anchor{Chain: "eip155:1", Block: 9, Time: now.Add(20 * time.Second)}
+	w.subject.Keys[0].Until = now.Add(10 * time.Second)
+	w.rejected(verifier.IssuerKeyExpired, true)
+}
+
+// answers is a resolver that gives the same answer to every question.
+type answers struct{ r *did.Resolution }
+
+func (a answers) Resolve(context.Context, did.DID, did.At) (*did.Resolution, error) { return a.r, nil }
+
+func TestResolverThatAnswersWithAnotherDocument(t *testing.T) {
+	w := newWorld(t)
+	doc, err := did.ParseDocument([]byte(`{"id":"did:example:thief","verificationMethod":[{"id":"` + registry + `#key-1","type":"JsonWebKey","controller":"did:example:thief","publicKeyJwk":` +
+		string(w.registry.Public().JWK()) + `}],"assertionMethod":["` + registry + `#key-1"]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := did.NewResolution(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Keys) != 0 {
+		t.Error("a document has a key under another DID's name")
+	}
+	r.Keys = []did.Key{{ID: registry + "#key-1", Purposes: []did.Purpose{did.AssertionMethod}, Public: w.registry.Public()}}
+	for _, r := range []*did.Resolution{r, {Keys: r.Keys}, nil} {
+		w.config.Resolver = answers{r}
+		w.inconclusive(verifier.ResolverFailed)
+	}
+}
+
+func TestHiddenDateBeforeTheKey(t *testing.T) {
+	w := newWorld(t)
+	w.subject.Keys[0].From = now.Add(-time.Minute)
+	w.claims = map[string]any{"iat": nil}
+	w.hidden = map[string]any{"iat": now.Add(-time.Hour).Unix()}
+	w.rejected(verifier.IssuerKeyNotYetValid, false)
+}
+
+func TestSecondNameInCnf(t *testing.T) {
+	for _, name := range []string{"jku", "jwe"} {
+		w := newWorld(t)
+		w.claims = map[string]any{"cnf": map[string]any{"jwk": json.RawMessage(w.citizen.Public().JWK()), name: "https://thief.example"}}
+		w.rejected(credential.HolderKeyMalformed, true)
+	}
+}
+
+func TestTextIsText(t *testing.T) {
+	w := newWorld(t)
+	w.claims = map[string]any{"Full Name": nil, "Middle": json.RawMessage("null")}
+	w.reveal, w.expect.Claims = nil, []disclosure.Path{{"Middle"}}
+	if s, err := w.accepted().Text("Middle"); err == nil {
+		t.Errorf("null was read as %q", s)
+	}
+}
+
+// A Result is what was asked when it was asked.
+func TestResultKeepsItsPaths(t *testing.T) {
+	w := newWorld(t)
+	c := w.accepted().Cards[0]
+	w.expect.Claims[0][0] = "Date of Birth"
+	if v, ok := c.Claim(disclosure.Path{"Date of Birth"}); ok {
+		t.Errorf("%s", v)
 	}
 }
 
@@ -393,7 +579,7 @@ func TestUnboundOnlyWhereTheRequestSaysSo(t *testing.T) {
 
 func TestMisuse(t *testing.T) {
 	list, _ := trust.NewList(trust.Issuer{DIDs: []string{registry}, Types: []string{idCard}, Accreditation: trust.Accreditation{Name: "x"}})
-	for _, c := range []verifier.Config{{}, {Issuers: list}, {Resolver: did.Mux{}}, {Issuers: list, Resolver: did.Mux{}, BindingAge: -1}} {
+	for _, c := range []verifier.Config{{}, {Issuers: list}, {Resolver: did.Mux{}}, {Issuers: list, Resolver: did.Mux{}, BindingAge: -1}, {Issuers: list, Resolver: did.Mux{}, BindingAge: 1 << 62}} {
 		var m *verifier.Misuse
 		if _, err := verifier.New(c); !errors.As(err, &m) {
 			t.Errorf("%+v: %v", c, err)
@@ -420,6 +606,13 @@ func TestMisuse(t *testing.T) {
 		{{DIDs: []string{registry, registry}, Types: []string{"t"}, Accreditation: trust.Accreditation{Name: "x"}}}} {
 		if _, err := trust.NewList(bad...); err == nil {
 			t.Errorf("%v: accepted", bad)
+		}
+	}
+	var nobody *verifier.Verifier
+	for _, v := range []*verifier.Verifier{nobody, {}} {
+		var m *verifier.Misuse
+		if _, err := v.Verify(context.Background(), p, good); !errors.As(err, &m) {
+			t.Errorf("%v", err)
 		}
 	}
 	var none *verifier.Result

@@ -41,6 +41,7 @@ type world struct {
 
 	kid     string
 	claims  map[string]any // on top of the ordinary ones; nil removes one
+	hidden  map[string]any // further claims that are concealed and shown
 	header  map[string]any
 	kb      map[string]any
 	kbHead  map[string]any
@@ -82,12 +83,17 @@ func (w *world) present() []byte {
 		"Home": map[string]any{"Gewog": "Chang", "Dzongkhag": "Thimphu"}, "Children": []any{"Karma", "Deki"},
 	}
 	merge(claims, w.claims)
+	merge(claims, w.hidden)
 	raw, _ := json.Marshal(claims)
 	var paths []disclosure.Path
 	for _, p := range []disclosure.Path{{"Full Name"}, {"ID Number"}, {"Date of Birth"}, {"Village "}, {"Home"}, {"Home", "Gewog"}, {"Children", nil}} {
 		if _, ok := claims[p[0].(string)]; ok {
 			paths = append(paths, p)
 		}
+	}
+	reveal := w.reveal
+	for name := range w.hidden {
+		paths, reveal = append(paths, disclosure.Path{name}), append(reveal, disclosure.Path{name})
 	}
 	payload, ds, err := disclosure.Conceal(raw, disclosure.ConcealOptions{Paths: paths})
 	if err != nil {
@@ -110,7 +116,7 @@ func (w *world) present() []byte {
 	if err != nil {
 		return []byte(card)
 	}
-	shown, err := u.Select(w.reveal)
+	shown, err := u.Select(reveal)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -73,6 +73,9 @@ func NewList(bits int, data []byte, issued time.Time) (*List, error) {
 
 // At returns the status with that index. An index out of range is an error: it never means valid.
 func (l *List) At(index uint64) (Value, error) {
+	if l == nil || l.bits == 0 {
+		return 0, BadBits // not made by NewList
+	}
 	perByte := uint64(8 / l.bits)
 	if index/perByte >= uint64(len(l.data)) {
 		return 0, OutOfRange

@@ -220,12 +220,17 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
+	last, err := pubkey.Generate(pubkey.ES256)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
 	var resolver didtest.Resolver
 	id := resolver.Put(didtest.Subject{
 		ID: "did:example:registry",
 		Keys: []did.Key{
 			{ID: "#2026", Public: signer.Public()},
-			{ID: "#2025", Public: signer.Public(), Revoked: time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)},
+			{ID: "#2025", Public: last.Public(), Revoked: time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)},
 		},
 	})
 

@@ -147,9 +147,18 @@ func FromAddress(a [20]byte) Key {
 // IsZero reports whether k is the zero Key.
 func (k Key) IsZero() bool { return k.k == nil }
 
-// Equal reports whether both are the same public key (or the same address). Zero keys are equal to nothing.
+// Equal reports whether whoever has the private key of one has that of the other: both are the same public key or the same address, or
+// one is the address of the other. Zero keys are equal to nothing.
 func (k Key) Equal(other Key) bool {
-	return k.k != nil && other.k != nil && k.k.curve == other.k.curve && bytes.Equal(k.k.raw, other.k.raw)
+	if k.k == nil || other.k == nil {
+		return false
+	}
+	if k.k.curve == other.k.curve {
+		return bytes.Equal(k.k.raw, other.k.raw)
+	}
+	a, ok := k.Address()
+	b, ok2 := other.Address()
+	return ok && ok2 && a == b
 }
 
 // Curve returns the JWK curve name: P-256, P-384, secp256k1, Ed25519 or X25519. It is empty for an address and for the zero key.

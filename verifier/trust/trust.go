@@ -5,6 +5,8 @@ package trust
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
@@ -70,6 +72,11 @@ func NewList(issuers ...Issuer) (*List, error) {
 		}
 		e.DIDs, e.Types = slices.Clone(e.DIDs), slices.Clone(e.Types)
 		e.KeyClasses, e.Compromised = slices.Clone(e.KeyClasses), slices.Clone(e.Compromised)
+		for _, name := range e.Compromised {
+			if _, fragment, ok := strings.Cut(name, "#"); (!ok || fragment == "" || !strings.HasPrefix(name, "did:")) && !isThumbprint(name) {
+				return nil, fmt.Errorf("trust: entry %d: %q in Compromised is neither a DID URL with a fragment nor a thumbprint", n, name)
+			}
+		}
 		for _, id := range e.DIDs {
 			if !strings.HasPrefix(id, "did:") {
 				return nil, fmt.Errorf("trust: entry %d: %q is no DID", n, id)
@@ -81,6 +88,11 @@ func NewList(issuers ...Issuer) (*List, error) {
 		}
 	}
 	return l, nil
+}
+
+func isThumbprint(s string) bool {
+	raw, err := base64.RawURLEncoding.DecodeString(s)
+	return err == nil && len(raw) == sha256.Size
 }
 
 // Accreditation implements Source.
