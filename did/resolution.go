@@ -12,7 +12,8 @@ import (
 // signed is the time at which the signature is believed to have been made. The key must have been valid then: From <= signed <
 // Until. A key that has lapsed since is returned; whether such a key is acceptable is for the caller to decide, who can look at
 // Until. A zero signed asks for a key that is valid as of Anchor.Time, or now if there is no anchor. A key that was explicitly
-// revoked verifies nothing, whatever signed says, because a thief writes any date.
+// revoked verifies nothing, whatever signed says, because a thief writes any date; and the same public key under another id verifies
+// nothing either, for the purposes that it was revoked for, unless it was set anew afterwards.
 //
 // The error is *Error with Deactivated, KeyNotFound, KeyAmbiguous, KeyWrongPurpose, KeyRevoked, KeyNotYetValid or KeyLapsed.
 func (r *Resolution) Key(id string, p Purpose, signed time.Time) (Key, error) {
@@ -45,7 +46,7 @@ func (r *Resolution) Key(id string, p Purpose, signed time.Time) (Key, error) {
 	var first error
 	for _, k := range named {
 		err := k.usable(p, signed)
-		if err == nil && r.revokedElsewhere(k) {
+		if err == nil && r.revokedElsewhere(k, p) {
 			err = &Error{Code: KeyRevoked}
 		}
 		if err == nil {
@@ -58,12 +59,12 @@ func (r *Resolution) Key(id string, p Purpose, signed time.Time) (Key, error) {
 	return Key{}, first
 }
 
-// revokedElsewhere tells whether the same public key was revoked under any other name. One revocation ends it, whichever name a thief
-// writes into a card; only a key that was set anew afterwards counts from then on.
-func (r *Resolution) revokedElsewhere(k *Key) bool {
+// revokedElsewhere tells whether the same public key was revoked for that purpose under any other name. One revocation ends it, whichever
+// name a thief writes into a card; only a key that was set anew afterwards counts from then on.
+func (r *Resolution) revokedElsewhere(k *Key, p Purpose) bool {
 	for i := range r.Keys {
 		o := &r.Keys[i]
-		if !o.Revoked.IsZero() && (k.From.IsZero() || k.From.Before(o.Revoked)) && o.Public.Equal(k.Public) {
+		if !o.Revoked.IsZero() && slices.Contains(o.Purposes, p) && (k.From.IsZero() || k.From.Before(o.Revoked)) && o.Public.Equal(k.Public) {
 			return true
 		}
 	}

@@ -44,7 +44,7 @@ func history(t testing.TB) *Resolution {
 			{ID: subject + "#renewed", Purposes: assertion, Public: renewed, Revoked: day(3)},
 			{ID: subject + "#again", Purposes: assertion, Public: renewed, From: day(3), Aliases: []string{subject + "#renewed"}},
 			{ID: subject + "#parallel-1", Purposes: assertion, Public: parallel, From: day(1), Revoked: day(8)},
-			{ID: subject + "#parallel-2", Purposes: assertion, Public: parallel, From: day(1)},
+			{ID: subject + "#parallel-2", Purposes: []Purpose{AssertionMethod, Authentication}, Public: parallel, From: day(1)},
 			{ID: subject + "#none", Purposes: assertion},
 			{ID: "did:example:other#foreign", Purposes: assertion, Public: newKey(t)},
 		},
@@ -86,9 +86,10 @@ func TestResolutionKey(t *testing.T) {
 		{"#same", AssertionMethod, day(2), "#same-2", ""}, // the same public key twice
 		{"#same", Authentication, day(2), "#same-1", ""},
 		{"#same", KeyAgreement, day(2), "", KeyWrongPurpose},
-		{"#renewed", AssertionMethod, day(9), "", KeyRevoked},    // one revocation is enough
-		{"#again", AssertionMethod, day(9), "#again", ""},        // set anew after the revocation
-		{"#parallel-2", AssertionMethod, day(9), "", KeyRevoked}, // the same public key, revoked under its other name
+		{"#renewed", AssertionMethod, day(9), "", KeyRevoked},      // one revocation is enough
+		{"#again", AssertionMethod, day(9), "#again", ""},          // set anew after the revocation
+		{"#parallel-2", AssertionMethod, day(9), "", KeyRevoked},   // the same public key, revoked under its other name
+		{"#parallel-2", Authentication, day(9), "#parallel-2", ""}, // but not for this
 
 		{"#none", AssertionMethod, day(2), "", KeyNotFound}, // no public key
 		{"did:example:other#foreign", AssertionMethod, day(2), "did:example:other#foreign", ""},

@@ -50,7 +50,7 @@ var histories = map[string]func(t *testing.T, l *ledger) did.DID{
 	},
 
 	"address form: delegates, services, older kinds of keys, then deactivated": func(t *testing.T, l *ledger) did.DID {
-		owner, delegate := l.owner(t), l.owner(t)
+		owner, delegate, other := l.owner(t), l.owner(t), l.owner(t)
 		id := l.open.Identity(owner.Address(), owner)
 		ctx := t.Context()
 		set := func(name string, value []byte) { block(t)(id.SetAttribute(ctx, name, value, year)) }
@@ -59,7 +59,7 @@ var histories = map[string]func(t *testing.T, l *ledger) did.DID{
 		block(t)(id.AddDelegate(ctx, "unknownKind", delegate.Address(), year)) // not listed, and counted
 		set("did/svc/IssuerPage", []byte("https://registry.example/cards"))
 		set("did/svc/Hub", []byte(`{"nodes":["https://a.example","https://b.example"]}`))
-		compressed := delegate.PublicKey()
+		compressed := other.PublicKey() // not the delegate's: ours would refuse it once the delegate is revoked
 		set("did/pub/Secp256k1/veriKey", compressed[:])
 		set("did/pub/Secp256k1/sigAuth/hex", compressed[:])
 		set("did/pub/Ed25519/veriKey/base64", ed25519Key(t))
