@@ -25,7 +25,7 @@ type Held struct {
 }
 
 // Format implements fmt.Formatter, because fmt would print the claims.
-func (h *Held) Format(f fmt.State, _ rune) { fmt.Fprint(f, "held card") }
+func (h Held) Format(f fmt.State, _ rune) { fmt.Fprint(f, "held card") }
 
 // Bytes returns the card as it was received, to be stored.
 func (h *Held) Bytes() []byte { return append([]byte(nil), h.sdjwt...) }

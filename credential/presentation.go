@@ -80,7 +80,7 @@ func Parse(sdjwt []byte, profile Profile, l disclosure.Limits) (*Presentation, e
 }
 
 // Format implements fmt.Formatter, because fmt would print the claims.
-func (p *Presentation) Format(f fmt.State, _ rune) { fmt.Fprint(f, "unverified presentation") }
+func (p Presentation) Format(f fmt.State, _ rune) { fmt.Fprint(f, "unverified presentation") }
 
 func (p *Presentation) readCard() error {
 	h, err := parseHeader(p.u.Signatures()[0].Protected)

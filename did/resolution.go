@@ -13,7 +13,8 @@ import (
 // Until. A key that has lapsed since is returned; whether such a key is acceptable is for the caller to decide, who can look at
 // Until. A zero signed asks for a key that is valid as of Anchor.Time, or now if there is no anchor. A key that was explicitly
 // revoked verifies nothing, whatever signed says, because a thief writes any date; and the same public key under another id verifies
-// nothing either, for the purposes that it was revoked for, unless it was set anew afterwards.
+// nothing either, for the purposes that it was revoked for (all, if the method has none left), unless a new life of the key began
+// afterwards. So do not revoke one of two entries of one key to tidy up. Methods without a history have no lives: From is zero there.
 //
 // The error is *Error with Deactivated, KeyNotFound, KeyAmbiguous, KeyWrongPurpose, KeyRevoked, KeyNotYetValid or KeyLapsed.
 func (r *Resolution) Key(id string, p Purpose, signed time.Time) (Key, error) {
@@ -64,7 +65,11 @@ func (r *Resolution) Key(id string, p Purpose, signed time.Time) (Key, error) {
 func (r *Resolution) revokedElsewhere(k *Key, p Purpose) bool {
 	for i := range r.Keys {
 		o := &r.Keys[i]
-		if !o.Revoked.IsZero() && slices.Contains(o.Purposes, p) && (k.From.IsZero() || k.From.Before(o.Revoked)) && o.Public.Equal(k.Public) {
+		if o.Revoked.IsZero() || o.Class == "controllerKey" {
+			continue // a did:ethr identity that got another owner: nobody said anything about its first key in other roles
+		}
+		// A method that was revoked is often taken out of its relationships too: then it was revoked for everything.
+		if (len(o.Purposes) == 0 || slices.Contains(o.Purposes, p)) && (k.From.IsZero() || k.From.Before(o.Revoked)) && o.Public.Equal(k.Public) {
 			return true
 		}
 	}

@@ -85,7 +85,7 @@ func Parse(sdjwt []byte, l Limits) (*Unverified, error) {
 }
 
 // Format implements fmt.Formatter, because fmt would print the claims.
-func (u *Unverified) Format(f fmt.State, _ rune) { fmt.Fprint(f, "unverified SD-JWT") }
+func (u Unverified) Format(f fmt.State, _ rune) { fmt.Fprint(f, "unverified SD-JWT") }
 
 func (u *Unverified) readPayload() error {
 	dot := bytes.IndexByte(u.issuer.Input, '.')

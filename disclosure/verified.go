@@ -12,7 +12,7 @@ import (
 type Verified struct{ t *tree }
 
 // Format implements fmt.Formatter, because fmt would print the claims.
-func (v *Verified) Format(f fmt.State, _ rune) { fmt.Fprint(f, "verified SD-JWT") }
+func (v Verified) Format(f fmt.State, _ rune) { fmt.Fprint(f, "verified SD-JWT") }
 
 // Claims returns the whole processed payload, without _sd, _sd_alg and placeholders.
 func (v *Verified) Claims() json.RawMessage { return v.t.append(nil, v.t.payload) }

@@ -4,9 +4,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/khyer/khyer/credential"
@@ -140,12 +142,18 @@ func (a *attempt) issuerKey(h credential.Hint, method string, acc *trust.Accredi
 
 // unfit tells whether something signed or mined that long ago cannot be relied on: it is too old, or from the future, which means that
 // a clock is wrong.
-func (a *attempt) unfit(age, limit time.Duration) bool { return age > limit || age < -max(a.c.Skew, 0) }
+// What was made while the verification went on is not from the future.
+func (a *attempt) unfit(age, limit time.Duration) bool {
+	return age > limit || age < -max(a.c.Skew, 0)-max(a.c.Now().Sub(a.now), 0)
+}
 
-// isCompromised tells whether the key was declared compromised, under any of the names that the document gives to it.
+// isCompromised tells whether the key was declared compromised, under any of the names that the document gives to it, or as an address.
 func isCompromised(r *did.Resolution, key did.Key, declared []string) bool {
 	if len(declared) == 0 {
 		return false
+	}
+	if a, ok := key.Public.Address(); ok && slices.ContainsFunc(declared, func(s string) bool { return strings.EqualFold(s, "0x"+hex.EncodeToString(a[:])) }) {
+		return true
 	}
 	for _, k := range r.Keys {
 		if k.Public.Equal(key.Public) && (slices.Contains(declared, k.ID) || slices.Contains(declared, k.Public.Thumbprint()) ||
@@ -287,8 +295,8 @@ func (a *attempt) replay(v *credential.Verified, res *Result) error {
 	}
 	// Ages were judged by the clock as it stood at the beginning. The guard forgets by its own, and must not do so while a slower attempt
 	// with the same presentation may still be on its way.
-	if took := a.c.Now().Sub(a.now); took < 0 || took > slowest {
-		return &Inconclusive{Reason: ReplayGuardFailed, Err: errors.New("the verification took too long"), RetryAfter: time.Second}
+	if took := a.c.Now().Sub(a.now); took < -max(a.c.Skew, 0) || took > slowest {
+		return &Inconclusive{Reason: ReplayGuardFailed, Err: errors.New("the verification took too long, or the clock was set back"), RetryAfter: time.Second}
 	}
 	until := a.now.Add(a.c.BindingAge + 2*max(a.c.Skew, 0) + 2*slowest)
 	fresh, err := a.c.Replay.Use(a.ctx, replayKey(a.expect.Audience, a.expect.Nonce), until)

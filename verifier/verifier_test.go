@@ -3,6 +3,7 @@ package verifier_test
 import (
 	"context"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -418,7 +419,16 @@ func TestKeyUnderItsOtherNames(t *testing.T) {
 	w.config.Issuers, w.config.Resolver = nil, nil
 	w.rejected(verifier.IssuerKeyCompromised, true)
 
-	for _, typo := range []string{"#key-1", "key-1", " " + registry + "#key-1", registry, registry + "#"} {
+	// Where the document has the address alone, it is declared as that.
+	w = newWorld(t)
+	w.registry = generate(t, pubkey.ES256K)
+	a, _ = w.registry.Public().Address()
+	w.subject.Keys = []did.Key{{ID: "#key-1", Public: pubkey.FromAddress(a)}}
+	w.issuer.Compromised = []string{"0x" + strings.ToUpper(hex.EncodeToString(a[:]))}
+	w.rejected(verifier.IssuerKeyCompromised, true)
+
+	thumb := w.registry.Public().Thumbprint()
+	for _, typo := range []string{thumb + "\n", thumb[:42] + "_", registry + "#key-1\n", registry + "#key-1 ", "did:example:Registry#key-1", "did:example:nobody#key-1", registry + "?x#key-1", "0x12", "#key-1", "key-1", " " + registry + "#key-1", registry, registry + "#"} {
 		if _, err := trust.NewList(trust.Issuer{DIDs: []string{registry}, Types: []string{idCard}, Accreditation: trust.Accreditation{Name: "x", Compromised: []string{typo}}}); err == nil {
 			t.Errorf("%q would condemn nothing, without a word", typo)
 		}
@@ -499,6 +509,36 @@ func TestClocksFromTheFuture(t *testing.T) {
 	w.subject.Anchor = did.Anchor{Chain: "eip155:1", Block: 9, Time: now.Add(20 * time.Second)}
 	w.subject.Keys[0].Until = now.Add(10 * time.Second)
 	w.rejected(verifier.IssuerKeyExpired, true)
+}
+
+// A block that was made while a slow source was asked is not from the future.
+func TestFreshBlockAfterASlowSource(t *testing.T) {
+	c := &clock{now}
+	w := newWorld(t)
+	list, err := trust.NewList(w.issuer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.config.Now, w.config.Issuers = c.now, &slow{list, c, 40 * time.Second}
+	w.subject.Anchor = did.Anchor{Chain: "eip155:1", Block: 9, Time: now.Add(39 * time.Second)}
+	w.accepted()
+}
+
+// Revoked, and taken out of assertionMethod as documents do: the second name of the key must not verify.
+func TestRevokedMethodWithoutARelationship(t *testing.T) {
+	w := newWorld(t)
+	jwk := string(w.registry.Public().JWK())
+	doc, err := did.ParseDocument([]byte(`{"id":"` + registry + `","verificationMethod":[{"id":"#key-1","type":"JsonWebKey","controller":"` + registry +
+		`","revoked":"2026-11-01T00:00:00Z","publicKeyJwk":` + jwk + `},{"id":"#key-2","type":"JsonWebKey","controller":"` + registry + `","publicKeyJwk":` + jwk + `}],"assertionMethod":["#key-2"]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := did.NewResolution(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.kid, w.config.Resolver = "#key-2", answers{r}
+	w.rejected(verifier.IssuerKeyRevoked, true)
 }
 
 // answers is a resolver that gives the same answer to every question.

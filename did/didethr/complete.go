@@ -41,17 +41,21 @@ func word(n uint64) []byte {
 // accumulator takes the answer to history(identity). Registries without one refuse the call.
 func (r *reading) accumulator(c *ethrpc.Call) error {
 	r.sum = nil
-	if c.Err != nil {
-		return nil
-	}
-	b, err := bytesOfCall(c)
-	if err != nil {
-		return err
+	var b []byte
+	if c.Err == nil {
+		var err error
+		if b, err = bytesOfCall(c); err != nil {
+			return err
+		}
 	}
 	switch len(b) {
 	case 0:
+		if r.node.sums.Load() {
+			return fault(did.IncompleteAnswer, "the node no longer gives the registry's accumulator, which it gave before")
+		}
 	case 32:
 		r.sum = (*[32]byte)(b)
+		r.node.sums.Store(true)
 	default:
 		return wrap(did.GarbledAnswer, errShape)
 	}

@@ -23,6 +23,7 @@ const (
 type node struct {
 	client *ethrpc.Client
 	known  atomic.Bool // its chain id and the registry's code have been compared
+	sums   atomic.Bool // the registry has an accumulator: it was read once
 
 	noReceipts atomic.Bool // it does not know eth_getBlockReceipts
 	confirmed  memory      // how many events its receipts have for an identity in a block

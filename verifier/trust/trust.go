@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -32,7 +33,9 @@ type Accreditation struct {
 	// LapsedUntil is until when a key whose validity has ended, without having been revoked, still verifies cards that were signed
 	// before; zero means never.
 	LapsedUntil time.Time
-	// Compromised names keys (DID URLs, or RFC 7638 thumbprints) of which no card is accepted, whatever its date.
+	// Compromised names keys of which no card is accepted, whatever its date: by RFC 7638 thumbprint, which holds under every DID of this
+	// issuer; by Ethereum address (0x and 40 hex digits), which a secp256k1 key needs where a document shows no more than that; or by
+	// DID URL, which holds for that DID as long as its document, or its history, knows the URL.
 	Compromised []string
 }
 
@@ -73,8 +76,10 @@ func NewList(issuers ...Issuer) (*List, error) {
 		e.DIDs, e.Types = slices.Clone(e.DIDs), slices.Clone(e.Types)
 		e.KeyClasses, e.Compromised = slices.Clone(e.KeyClasses), slices.Clone(e.Compromised)
 		for _, name := range e.Compromised {
-			if _, fragment, ok := strings.Cut(name, "#"); (!ok || fragment == "" || !strings.HasPrefix(name, "did:")) && !isThumbprint(name) {
-				return nil, fmt.Errorf("trust: entry %d: %q in Compromised is neither a DID URL with a fragment nor a thumbprint", n, name)
+			id, fragment, _ := strings.Cut(name, "#")
+			isURL := slices.Contains(e.DIDs, id) && fragment != "" && !strings.ContainsAny(fragment, "# \t\r\n")
+			if !isURL && !isThumbprint(name) && !isAddress(name) {
+				return nil, fmt.Errorf("trust: entry %d: %q in Compromised is no key of these DIDs, no thumbprint and no address", n, name)
 			}
 		}
 		for _, id := range e.DIDs {
@@ -91,8 +96,14 @@ func NewList(issuers ...Issuer) (*List, error) {
 }
 
 func isThumbprint(s string) bool {
-	raw, err := base64.RawURLEncoding.DecodeString(s)
-	return err == nil && len(raw) == sha256.Size
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(s)
+	return err == nil && len(raw) == sha256.Size && len(s) == 43 // the decoder skips line breaks
+}
+
+func isAddress(s string) bool {
+	digits, ok := strings.CutPrefix(s, "0x")
+	raw, err := hex.DecodeString(digits)
+	return ok && err == nil && len(raw) == 20
 }
 
 // Accreditation implements Source.
