@@ -10,7 +10,7 @@
 // move while it was read, if the links between the identity's changes lead from the registry's last change to none, each to the
 // next, if the registry's owner is that of the last owner event, and if no event within a block is missing: by the
 // accumulator of our registry (package anchor), or else by the receipts of each block with a change, which are read once. Where a node
-// serves no receipts for a registry without accumulator, events of a block after its first can still be missing unseen. Whatever
+// has never given either, events of a block after its first can still be missing unseen. Whatever
 // does not fit is asked for again, pinned to one block, and is IncompleteAnswer if it still does not fit.
 //
 // A node that lies on purpose can still invent a whole chain. Against that help one's own node and, later, agreement of several
