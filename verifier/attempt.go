@@ -141,8 +141,7 @@ func (a *attempt) issuerKey(h credential.Hint, method string, acc *trust.Accredi
 }
 
 // unfit tells whether something signed or mined that long ago cannot be relied on: it is too old, or from the future, which means that
-// a clock is wrong.
-// What was made while the verification went on is not from the future.
+// a clock is wrong. What was made while the verification went on is not from the future.
 func (a *attempt) unfit(age, limit time.Duration) bool {
 	return age > limit || age < -max(a.c.Skew, 0)-max(a.c.Now().Sub(a.now), 0)
 }

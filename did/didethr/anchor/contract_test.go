@@ -525,7 +525,7 @@ func FuzzAccumulator(f *testing.F) {
 	id := w.id(dorji)
 	f.Fuzz(func(t *testing.T, n, value []byte, validity uint64) {
 		if len(n) > 32 || len(value) > 4096 || validity == 0 {
-			t.Skip()
+			return
 		}
 		w.t = t
 		w.must(dorji, setAttribute(id, string(n), value, uintWord(validity)))
