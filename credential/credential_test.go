@@ -298,3 +298,22 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// A card that is meant for one agency is still the holder's to keep: she is not the one whom aud names.
+func TestReceiveCardMeantForAnAgency(t *testing.T) {
+	key, citizen := generate(t, pubkey.ES256), generate(t, pubkey.ES256)
+	for _, hidden := range [][]disclosure.Path{nil, {{"aud"}}} {
+		c := card(citizen)
+		c.Claims, c.Conceal.Paths = json.RawMessage(`{"aud":"https://hospital.example"}`), hidden
+		sdjwt, err := newIssuer(t, key).Issue(ctx, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := credential.NewHolder(citizen).Receive(sdjwt, key.Public(), now); err != nil {
+			t.Errorf("hidden %v: %v", hidden, err)
+		}
+		if err := verify(sdjwt, credential.SDJWTVC, key.Public()); !errors.Is(err, credential.AudienceMismatch) {
+			t.Errorf("hidden %v, to somebody without a name: %v", hidden, err)
+		}
+	}
+}
