@@ -104,6 +104,9 @@ type Hint struct {
 	IssuedAt  time.Time // iat, zero if there is none
 	// CarriesKey tells that the header has x5c, jwk, jku or x5u.
 	CarriesKey bool
+
+	x5c        []byte // as it stands in the protected header: see Chain
+	foreignKey bool   // jwk, jku or x5u, which no mechanism takes
 }
 
 // VerificationMethod returns the absolute DID URL of the issuer's key as the DID profile demands (see the package comment). Errors
@@ -135,8 +138,9 @@ func (h Hint) VerificationMethod() (string, error) {
 type header struct {
 	alg        pubkey.Algorithm
 	typ, kid   string
-	kidIsText  bool // or absent; RFC 9901 alone has no use for kid, and a published case has a number
-	carriesKey bool
+	kidIsText  bool   // or absent; RFC 9901 alone has no use for kid, and a published case has a number
+	x5c        []byte // JSON, not looked into
+	foreignKey bool   // jwk, jku or x5u
 }
 
 // parseHeader reads a JOSE header strictly: a member that differs from a known one only in case is a fault, since some readers would
@@ -167,8 +171,10 @@ func parseHeader(raw []byte) (h header, err error) {
 			}
 		case "crit", "b64":
 			return h, fail(HeaderCritical)
-		case "x5c", "jwk", "jku", "x5u":
-			h.carriesKey = true
+		case "x5c":
+			h.x5c = val.Raw()
+		case "jwk", "jku", "x5u":
+			h.foreignKey = true
 		default:
 			switch strings.ToLower(string(plain)) {
 			case "alg", "typ", "kid", "crit", "b64", "x5c", "jwk", "jku", "x5u":

@@ -94,7 +94,7 @@ func (p *Presentation) readCard() error {
 		return fail(HeaderMalformed)
 	}
 	c := p.u.Payload(strictjson.Inside{})
-	p.hint = Hint{KeyID: h.kid, Algorithm: h.alg, CarriesKey: h.carriesKey}
+	p.hint = Hint{KeyID: h.kid, Algorithm: h.alg, CarriesKey: h.foreignKey || h.x5c != nil, x5c: h.x5c, foreignKey: h.foreignKey}
 	var errs [7]error
 	p.hint.Issuer, errs[0] = text(c.Get("iss"), "iss")
 	p.hint.IssuedAt, errs[2] = numericDate(c.Get("iat"), "iat")
