@@ -73,6 +73,9 @@ func (a *attempt) run(presentation []byte) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := a.checkType(verified, presentation); err != nil {
+		return nil, err
+	}
 	card.IssuerName, card.KeyID, card.Anchor = acc.Name, method, anchor
 	res := &Result{At: a.now}
 	if err := a.status(verified, &card, res); err != nil {

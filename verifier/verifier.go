@@ -7,7 +7,7 @@
 //
 // The order of the checks: size and syntax; type and issuer in the trust source, before which nothing is resolved or fetched; the
 // cheap checks (audience, nonce, sd_hash, times), which may only reject; the issuer's key, fit for its purpose and time; its
-// signature; disclosures; key binding; the claims asked; status; and last the replay guard, which is used up only by acceptance.
+// signature; disclosures; key binding; the claims asked; the type's rules; status; and last the replay guard, which is used up only by acceptance.
 //
 // A rejection that comes before issuer and holder were both verified is marked Unauthenticated: anybody could have caused it.
 package verifier
@@ -16,6 +16,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/khyer/khyer/credential"
 	"github.com/khyer/khyer/credential/status"
 	"github.com/khyer/khyer/did"
 	"github.com/khyer/khyer/disclosure"
@@ -30,6 +31,8 @@ type Config struct {
 	Issuers trust.Source
 	// Status gives status lists. Without it a card that names a status list is inconclusive.
 	Status status.Source
+	// Types gives Type Metadata, which every card must then keep; see credential.ResolveType. Nil means that they are not asked.
+	Types credential.TypeSource
 	// Replay refuses a nonce that was accepted before; nil means a guard in this process's memory, which is enough for one process.
 	Replay ReplayGuard
 	// Now is the clock; nil means time.Now.
