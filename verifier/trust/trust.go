@@ -1,28 +1,48 @@
-// Package trust answers the question that comes before every key: may this issuer issue this type of credential?
+// Package trust answers the question that comes before every key: may this issuer issue this type of credential? With it comes how
+// the issuer's key is found, which is a property of the issuer and never of a card: see [Mechanism].
 //
 // The answer comes from a [Source]. [NewList] makes one of Go values. There is no source that trusts everybody.
+//
+// An issuer of a list is known by DIDs, by https addresses that publish its keys, by certificates, or by several of these: [Issuer].
 package trust
 
 import (
 	"context"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/khyer/khyer/did/pubkey"
 	"github.com/khyer/khyer/disclosure"
 )
 
 // Query asks whether Issuer may issue Type. Both are compared byte for byte.
 type Query struct {
 	Issuer, Type string
-	Signed       time.Time // when the card says it was signed; zero if it does not say
-	Now          time.Time
+	// Chain are the certificates of the card's x5c, the one that signed first: parsed, and not verified by anybody. Issuer is empty if
+	// the card has certificates and no iss.
+	Chain  []*x509.Certificate
+	Signed time.Time // when the card says it was signed; zero if it does not say
+	Now    time.Time
 }
+
+// Mechanism is how the key of an issuer is found (SD-JWT VC section 2.5). The entry for the issuer says which; a card that comes with
+// the means of another one is rejected, whatever they would prove (section 7.3).
+type Mechanism string
+
+// Mechanisms.
+const (
+	ByDID      Mechanism = "did"           // kid names a verification method of the DID document of iss
+	ByX5C      Mechanism = "x5c"           // the leaf of x5c, if its chain leads to a root of the entry: see Certified
+	ByMetadata Mechanism = "jwt-vc-issuer" // kid names a key of the JWT VC Issuer Metadata of iss (section 4)
+)
 
 // Accreditation is the permission of one issuer to issue one type.
 type Accreditation struct {
@@ -33,10 +53,21 @@ type Accreditation struct {
 	// LapsedUntil is until when a key whose validity has ended, without having been revoked, still verifies cards that were signed
 	// before; zero means never.
 	LapsedUntil time.Time
+	// Hosts may serve documents of this issuer, beside the host in iss: "keys.registry.example", or with a port that is not 443.
+	Hosts []string
 	// Compromised names keys of which no card is accepted, whatever its date: by RFC 7638 thumbprint, which holds under every DID of this
 	// issuer; by Ethereum address (0x and 40 hex digits), which a secp256k1 key needs where a document shows no more than that; or by
 	// DID URL, which holds for that DID as long as its document, or its history, knows the URL.
 	Compromised []string
+
+	// The rest is the answer of a source, and not for entries of a list.
+
+	// Mechanism is how the key is found; empty means ByDID.
+	Mechanism Mechanism
+	// Key is the key of the leaf of Query.Chain, which the source has verified; with ByX5C only.
+	Key *pubkey.Key
+	// Subject is the name in the certificate by which the issuer of a card without iss was told.
+	Subject string
 }
 
 // Reasons.
@@ -45,54 +76,123 @@ const (
 	TypeNotAccredited disclosure.Reason = "type_not_accredited" // the issuer is known, and may not issue this type
 )
 
-// Source answers queries. An error that is IssuerNotTrusted or TypeNotAccredited is an answer; any other means that the answer is
-// not known. It is safe for concurrent use.
+// Source answers queries. An error that is a Reason of this package is an answer; any other means that the answer is not known. It is
+// safe for concurrent use.
 type Source interface {
 	Accreditation(context.Context, Query) (*Accreditation, error)
 }
 
-// Issuer is an entry of a list.
+// Issuer is an entry of a list. What it is known by is compared exactly, and fixes the Mechanism for cards with that iss.
 type Issuer struct {
-	DIDs  []string // every DID of this issuer, exactly as iss has it
-	Types []string // the types that it may issue, exactly as vct has them
+	DIDs      []string    // every DID of this issuer, exactly as iss has it
+	URLs      []string    // every https iss of this issuer whose keys its JWT VC Issuer Metadata has
+	Certified []Certified // for cards under certificates
+	Types     []string    // the types that it may issue, exactly as vct has them
 	Accreditation
 }
 
 // List is a Source of Go values. It is read-only and safe for concurrent use.
 type List struct {
-	entries map[string]*Issuer
+	byIssuer map[string]*entry
+	byName   map[string]*entry // for cards without iss, by the name in the certificate
 }
 
-// NewList makes a list. Each entry needs a name, at least one DID and at least one type; a DID stands in one entry only.
+type entry struct {
+	types   []string
+	answer  Accreditation
+	anchors *anchors // nil unless by certificates
+}
+
+// NewList makes a list. Each entry needs a name, at least one DID, URL or Certified, and at least one type; none of them stands in
+// two entries.
 func NewList(issuers ...Issuer) (*List, error) {
 	if len(issuers) == 0 {
 		return nil, errors.New("trust: an empty list trusts nobody")
 	}
-	l := &List{make(map[string]*Issuer, len(issuers))}
-	for n, e := range issuers {
-		if e.Name == "" || len(e.DIDs) == 0 || len(e.Types) == 0 || slices.Contains(e.Types, "") {
-			return nil, fmt.Errorf("trust: entry %d lacks a name, a DID or a type", n)
+	l := &List{make(map[string]*entry, len(issuers)), map[string]*entry{}}
+	for n, i := range issuers {
+		err := i.check()
+		if err == nil {
+			err = l.add(i)
 		}
-		e.DIDs, e.Types = slices.Clone(e.DIDs), slices.Clone(e.Types)
-		e.KeyClasses, e.Compromised = slices.Clone(e.KeyClasses), slices.Clone(e.Compromised)
-		for _, name := range e.Compromised {
-			id, fragment, _ := strings.Cut(name, "#")
-			isURL := slices.Contains(e.DIDs, id) && fragment != "" && !strings.ContainsAny(fragment, "# \t\r\n")
-			if !isURL && !isThumbprint(name) && !isAddress(name) {
-				return nil, fmt.Errorf("trust: entry %d: %q in Compromised is no key of these DIDs, no thumbprint and no address", n, name)
-			}
-		}
-		for _, id := range e.DIDs {
-			if !strings.HasPrefix(id, "did:") {
-				return nil, fmt.Errorf("trust: entry %d: %q is no DID", n, id)
-			}
-			if l.entries[id] != nil {
-				return nil, fmt.Errorf("trust: %q stands in two entries", id)
-			}
-			l.entries[id] = &e
+		if err != nil {
+			return nil, fmt.Errorf("trust: entry %d: %w", n, err)
 		}
 	}
 	return l, nil
+}
+
+func (i Issuer) check() error {
+	if i.Name == "" || len(i.DIDs)+len(i.URLs)+len(i.Certified) == 0 || len(i.Types) == 0 || slices.Contains(i.Types, "") {
+		return errors.New("a name, what the issuer is known by, or a type is missing")
+	}
+	if i.Mechanism != "" || i.Key != nil || i.Subject != "" {
+		return errors.New("Mechanism, Key and Subject are answers")
+	}
+	if len(i.DIDs) == 0 && (!i.LapsedUntil.IsZero() || len(i.KeyClasses) > 0) {
+		return errors.New("LapsedUntil and KeyClasses are about keys of DID documents")
+	}
+	for _, name := range i.Compromised {
+		id, fragment, _ := strings.Cut(name, "#")
+		named := slices.Contains(i.DIDs, id) && fragment != "" && !strings.ContainsAny(fragment, "# \t\r\n")
+		if !named && !isThumbprint(name) && !isAddress(name) {
+			return fmt.Errorf("%q in Compromised is no key of these DIDs, no thumbprint and no address", name)
+		}
+	}
+	for _, host := range i.Hosts {
+		if u, err := url.Parse("https://" + host); err != nil || u.Host != host || u.Hostname() == "" || host != strings.ToLower(host) || u.Port() == "443" {
+			return fmt.Errorf("%q in Hosts is no host in lower case, or has the port that all have", host)
+		}
+	}
+	return nil
+}
+
+// add enters an issuer under all that it is known by.
+func (l *List) add(i Issuer) error {
+	types, acc := slices.Clone(i.Types), i.Accreditation
+	acc.KeyClasses, acc.Compromised, acc.Hosts = slices.Clone(i.KeyClasses), slices.Clone(i.Compromised), slices.Clone(i.Hosts)
+	enter := func(in map[string]*entry, name string, m Mechanism, a *anchors) error {
+		if in[name] != nil {
+			return fmt.Errorf("%q stands in the list twice", name)
+		}
+		e := &entry{types: types, answer: acc, anchors: a}
+		e.answer.Mechanism = m
+		in[name] = e
+		return nil
+	}
+	for _, id := range i.DIDs {
+		if !strings.HasPrefix(id, "did:") {
+			return fmt.Errorf("%q is no DID", id)
+		}
+		if err := enter(l.byIssuer, id, ByDID, nil); err != nil {
+			return err
+		}
+	}
+	for _, iss := range i.URLs {
+		if u, err := url.Parse(iss); err != nil || !strings.HasPrefix(iss, "https://") || u.Host == "" || u.User != nil || strings.ContainsAny(iss, "?#") {
+			return fmt.Errorf("%q is no https URL without query and fragment", iss)
+		}
+		if err := enter(l.byIssuer, iss, ByMetadata, nil); err != nil {
+			return err
+		}
+	}
+	for _, c := range i.Certified {
+		a, err := newAnchors(c)
+		if err != nil {
+			return err
+		}
+		in, name := l.byIssuer, c.Issuer
+		if name == "" {
+			in, name = l.byName, c.Name
+		}
+		if strings.HasPrefix(name, "did:") {
+			return fmt.Errorf("%q is a DID, whose keys are in its document", name)
+		}
+		if err := enter(in, name, ByX5C, a); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func isThumbprint(s string) bool {
@@ -108,14 +208,45 @@ func isAddress(s string) bool {
 
 // Accreditation implements Source.
 func (l *List) Accreditation(_ context.Context, q Query) (*Accreditation, error) {
-	e := l.entries[q.Issuer]
+	e := l.byIssuer[q.Issuer]
+	if q.Issuer == "" && len(q.Chain) > 0 && q.Chain[0] != nil {
+		var err error
+		if e, err = l.named(q.Chain[0]); err != nil {
+			return nil, err
+		}
+	}
 	switch {
 	case e == nil:
 		return nil, IssuerNotTrusted
-	case !slices.Contains(e.Types, q.Type),
-		!e.From.IsZero() && q.Now.Before(e.From),
-		!e.Until.IsZero() && !q.Now.Before(e.Until):
+	case !slices.Contains(e.types, q.Type),
+		!e.answer.From.IsZero() && q.Now.Before(e.answer.From),
+		!e.answer.Until.IsZero() && !q.Now.Before(e.answer.Until):
 		return nil, TypeNotAccredited
+	case e.anchors == nil:
+		return &e.answer, nil
 	}
-	return &e.Accreditation, nil
+	key, err := e.anchors.verify(q.Chain, q.Now)
+	if err != nil {
+		return nil, err
+	}
+	answer := e.answer
+	answer.Key = &key
+	if q.Issuer == "" {
+		answer.Subject = e.anchors.name
+	}
+	return &answer, nil
+}
+
+// named finds the entry for a card without iss: that of the one name in the leaf that the list knows. The leaf is not verified yet.
+func (l *List) named(leaf *x509.Certificate) (found *entry, err error) {
+	for _, name := range names(leaf) {
+		switch e := l.byName[name]; {
+		case e == nil, e == found:
+		case found != nil:
+			return nil, CertificateOfOther // of two issuers at once, so of neither
+		default:
+			found = e
+		}
+	}
+	return found, nil
 }
