@@ -194,6 +194,9 @@ func numericDate(v strictjson.Value, name string) (time.Time, error) {
 	if !v.Exists() {
 		return time.Time{}, nil
 	}
+	if n, ok := v.Int64(); ok && n >= 0 && n <= 253402300799 {
+		return time.Unix(n, 0).UTC(), nil
+	}
 	f, ok := v.Float64()
 	if !ok || f < 0 || f > 253402300799 { // the year 9999
 		return time.Time{}, failAt(ClaimMalformed, name)

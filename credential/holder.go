@@ -3,12 +3,12 @@ package credential
 import (
 	"context"
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"time"
 
 	"github.com/khyer/khyer/did/pubkey"
 	"github.com/khyer/khyer/disclosure"
+	"github.com/khyer/khyer/internal/strictjson"
 )
 
 // Holder holds the private key that cards are bound to. It is safe for concurrent use if its Signer is.
@@ -70,7 +70,7 @@ func (h *Holder) Present(ctx context.Context, card *Held, s Showing) ([]byte, er
 	if card == nil {
 		return nil, fail(CallerFault)
 	}
-	return present(ctx, h, card.u, s)
+	return present(ctx, h, card.u, card.Verified.Body, s)
 }
 
 // PresentSDJWT is Present for an SD-JWT of any type that the holder has not received with Receive and does not vouch for.
@@ -82,10 +82,13 @@ func (h *Holder) PresentSDJWT(ctx context.Context, sdjwt []byte, s Showing) ([]b
 	if _, _, ok := u.KeyBinding(); ok {
 		return nil, fail(disclosure.KeyBindingPresent)
 	}
-	return present(ctx, h, u, s)
+	return present(ctx, h, u, nil, s)
 }
 
-func present(ctx context.Context, h *Holder, u *disclosure.Unverified, s Showing) ([]byte, error) {
+// kbRoom is about what a key binding needs beside audience and nonce.
+const kbRoom = 400
+
+func present(ctx context.Context, h *Holder, u *disclosure.Unverified, v *disclosure.Verified, s Showing) ([]byte, error) {
 	if h == nil || h.signer == nil || s.Audience == "" || s.Nonce == "" || s.At.IsZero() {
 		return nil, fail(CallerFault)
 	}
@@ -93,7 +96,7 @@ func present(ctx context.Context, h *Holder, u *disclosure.Unverified, s Showing
 	if len(algs) == 0 {
 		return nil, fail(AlgorithmUnsupported)
 	}
-	shown, err := u.Select(s.Reveal)
+	shown, err := u.Reveal(strictjson.Inside{}, v, s.Reveal, kbRoom+2*(len(s.Audience)+len(s.Nonce)))
 	if err != nil {
 		return nil, err
 	}
@@ -102,5 +105,8 @@ func present(ctx context.Context, h *Holder, u *disclosure.Unverified, s Showing
 	claims := object("aud", s.Audience, "nonce", s.Nonce, "sd_hash", base64.RawURLEncoding.EncodeToString(hash.Sum(nil)))
 	claims = append(appendNumber(claims[:len(claims)-1], "iat", s.At), '}')
 	header := object("alg", string(algs[0]), "typ", typKB)
-	return appendJWS(shown, ctx, h.signer, algs[0], header, json.RawMessage(claims))
+	if shown, err = appendJWS(shown, ctx, h.signer, algs[0], header, claims); err != nil {
+		return nil, err
+	}
+	return u.Restore(strictjson.Inside{}, shown), nil
 }

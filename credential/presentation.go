@@ -45,12 +45,19 @@ func (b Binding) orDefault() Binding {
 type Presentation struct {
 	u       *disclosure.Unverified
 	profile Profile
+	headers []issuerHeader // of the signatures
 	hint    Hint
 	expires time.Time
 	starts  time.Time
 	aud     []string // whom the issuer meant the card for, if it says so
 	status  *status.Reference
 	binding *binding
+}
+
+// issuerHeader is the header of one of the issuer's signatures, or why it cannot be one.
+type issuerHeader struct {
+	header
+	err error
 }
 
 // binding is a parsed key binding JWT.
@@ -83,15 +90,18 @@ func Parse(sdjwt []byte, profile Profile, l disclosure.Limits) (*Presentation, e
 func (p Presentation) Format(f fmt.State, _ rune) { fmt.Fprint(f, "unverified presentation") }
 
 func (p *Presentation) readCard() error {
-	h, err := parseHeader(p.u.Signatures()[0].Protected)
-	if err != nil {
-		return err
+	// Of several signatures some may be for readers of other algorithms (RFC 7515 section 7.2.1); the first that can be ours speaks.
+	sigs := p.u.Signatures()
+	p.headers = make([]issuerHeader, len(sigs))
+	h := &p.headers[0]
+	for i, s := range sigs {
+		p.headers[i].header, p.headers[i].err = p.issuerHeader(s)
+		if h.err != nil && p.headers[i].err == nil {
+			h = &p.headers[i]
+		}
 	}
-	if p.profile == SDJWTVC && h.typ != typVC || h.typ == typKB {
-		return fail(TypeHeader)
-	}
-	if p.profile == SDJWTVC && !h.kidIsText {
-		return fail(HeaderMalformed)
+	if h.err != nil {
+		return h.err
 	}
 	c := p.u.Payload(strictjson.Inside{})
 	p.hint = Hint{KeyID: h.kid, Algorithm: h.alg, CarriesKey: h.foreignKey || h.x5c != nil, x5c: h.x5c, foreignKey: h.foreignKey}
@@ -119,6 +129,20 @@ func (p *Presentation) readCard() error {
 		return fail(TypeMissing)
 	}
 	return nil
+}
+
+// issuerHeader reads the protected header of one of the issuer's signatures.
+func (p *Presentation) issuerHeader(s disclosure.Signature) (header, error) {
+	h, err := parseHeader(s.Protected)
+	switch {
+	case err != nil:
+		return h, err
+	case p.profile == SDJWTVC && h.typ != typVC, h.typ == typKB:
+		return h, fail(TypeHeader)
+	case p.profile == SDJWTVC && !h.kidIsText:
+		return h, fail(HeaderMalformed)
+	}
+	return h, nil
 }
 
 // checkPlain refuses digests within the claims that must stand in the clear: what a key or a status says may not depend on what the
@@ -276,8 +300,14 @@ func (p *Presentation) Verify(key pubkey.Key, b Binding, now time.Time) (*Verifi
 		return nil, err
 	}
 	b = b.orDefault()
+	n := 0 // check is called for the signatures in their order
 	body, err := p.u.Verify(func(s disclosure.Signature) error {
-		return checkSignature(key, p.hint.Algorithm, s, SignatureInvalid)
+		h := p.headers[n]
+		n++
+		if h.err != nil {
+			return h.err
+		}
+		return checkSignature(key, h.alg, s, SignatureInvalid)
 	})
 	if err != nil {
 		return nil, err
@@ -317,19 +347,17 @@ func checkSignature(key pubkey.Key, alg pubkey.Algorithm, s disclosure.Signature
 // checkDisclosed looks at what came from disclosures: an SD-JWT VC may not hide a registered claim, and in any SD-JWT a validity claim
 // counts wherever it stands (RFC 9901 section 9.7).
 func (p *Presentation) checkDisclosed(v *Verified, b Binding, now time.Time) error {
-	for _, name := range v.Body.RevealedNames(strictjson.Inside{}) {
-		if p.profile == SDJWTVC && slices.Contains(plainClaims, name) {
-			return failAt(MustBePlain, name)
+	for key, val := range v.Body.Disclosed(strictjson.Inside{}) {
+		if p.profile == SDJWTVC {
+			for _, name := range plainClaims {
+				if key.Is(name) {
+					return failAt(MustBePlain, name)
+				}
+			}
 		}
-		if name != "exp" && name != "nbf" && name != "iat" && name != "aud" {
-			continue
-		}
-		raw, _ := v.Body.Claim(disclosure.Path{name})
-		val, err := strictjson.Parse(raw, strictjson.Limits{})
-		if err != nil {
-			return failAt(ClaimMalformed, name)
-		}
-		if name == "aud" {
+		var name string
+		switch {
+		case key.Is("aud"):
 			aud, err := audiences(val)
 			if err == nil {
 				err = b.checkAudience(aud)
@@ -337,6 +365,14 @@ func (p *Presentation) checkDisclosed(v *Verified, b Binding, now time.Time) err
 			if err != nil {
 				return err
 			}
+			continue
+		case key.Is("exp"):
+			name = "exp"
+		case key.Is("nbf"):
+			name = "nbf"
+		case key.Is("iat"):
+			name = "iat"
+		default:
 			continue
 		}
 		t, err := numericDate(val, name)

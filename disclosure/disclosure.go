@@ -11,8 +11,8 @@
 // The package knows no keys and no algorithms of signatures; package credential adds them, with key binding and the rules of
 // SD-JWT VC. Bytes that came in are never encoded again: digests and signatures are taken over what was received.
 //
-// Supported: object members, array elements, nested and recursive disclosures, decoys, sha-256, sha-384 and sha-512, compact
-// serialisation. The JWS JSON serialisation (section 8) is refused as malformed.
+// Supported: object members, array elements, nested and recursive disclosures, decoys, sha-256, sha-384 and sha-512; the compact
+// serialisation and both JWS JSON serialisations (section 8), which Parse tells apart by the first character.
 package disclosure
 
 import (
@@ -98,27 +98,28 @@ func (r Reason) Error() string { return string(r) }
 
 // Reasons, with the section of RFC 9901 that they come from.
 const (
-	TooLarge             Reason = "too_large"                  // over Limits.Bytes
-	TooManyDisclosures   Reason = "too_many_disclosures"       // over Limits.Disclosures
-	TooDeep              Reason = "too_deep"                   // over Limits.Depth
-	Malformed            Reason = "sd_jwt_malformed"           // not of the form of section 4
-	BadEncoding          Reason = "base64url_malformed"        // not the one base64url spelling of its bytes
-	BadJSON              Reason = "json_malformed"             // header, payload or disclosure is no JSON of the expected kind
-	DuplicateMember      Reason = "json_duplicate_member"      // an object has two members of one name
-	HashUnsupported      Reason = "sd_alg_unsupported"         // 4.1.1
-	HashNested           Reason = "sd_alg_nested"              // 4.1.1
-	DigestsMalformed     Reason = "sd_not_an_array_of_strings" // 4.2.4.1
-	PlaceholderMalformed Reason = "array_digest_malformed"     // 4.2.4.2
-	ReservedName         Reason = "reserved_claim_name"        // 4.2.1, 7.1 step 3.3.2.2
-	DisclosureMalformed  Reason = "disclosure_malformed"       // 4.2.1, 4.2.2, 7.1 step 3.3
-	ClaimExists          Reason = "claim_exists"               // 7.1 step 3.3.2.3
-	DigestRepeated       Reason = "digest_repeated"            // 7.1 step 4
-	NotReferenced        Reason = "disclosure_not_referenced"  // 7.1 step 5
-	BadPath              Reason = "path_malformed"             // a Path that Path.Check refuses
-	NoSuchClaim          Reason = "path_not_found"             // a path that points to nothing
-	NothingToConceal     Reason = "claims_not_an_object"       // Conceal was not given a JSON object
-	RandomFailed         Reason = "random_source_failed"       // ConcealOptions.Rand
-	KeyBindingPresent    Reason = "unexpected_key_binding"     // 7.2: an SD-JWT was wanted, not an SD-JWT+KB
+	TooLarge             Reason = "too_large"                   // over Limits.Bytes
+	TooManyDisclosures   Reason = "too_many_disclosures"        // over Limits.Disclosures
+	TooDeep              Reason = "too_deep"                    // over Limits.Depth
+	Malformed            Reason = "sd_jwt_malformed"            // not of the form of section 4
+	BadEncoding          Reason = "base64url_malformed"         // not the one base64url spelling of its bytes
+	BadJSON              Reason = "json_malformed"              // header, payload or disclosure is no JSON of the expected kind
+	DuplicateMember      Reason = "json_duplicate_member"       // an object has two members of one name
+	HashUnsupported      Reason = "sd_alg_unsupported"          // 4.1.1
+	HashNested           Reason = "sd_alg_nested"               // 4.1.1
+	DigestsMalformed     Reason = "sd_not_an_array_of_strings"  // 4.2.4.1
+	PlaceholderMalformed Reason = "array_digest_malformed"      // 4.2.4.2
+	ReservedName         Reason = "reserved_claim_name"         // 4.2.1, 7.1 step 3.3.2.2
+	DisclosureMalformed  Reason = "disclosure_malformed"        // 4.2.1, 4.2.2, 7.1 step 3.3
+	ClaimExists          Reason = "claim_exists"                // 7.1 step 3.3.2.3
+	DigestRepeated       Reason = "digest_repeated"             // 7.1 step 4
+	NotReferenced        Reason = "disclosure_not_referenced"   // 7.1 step 5
+	BadPath              Reason = "path_malformed"              // a Path that Path.Check refuses
+	NoSuchClaim          Reason = "path_not_found"              // a path that points to nothing
+	NothingToConceal     Reason = "claims_not_an_object"        // Conceal was not given a JSON object
+	RandomFailed         Reason = "random_source_failed"        // ConcealOptions.Rand
+	SignersDiffer        Reason = "serialization_inputs_differ" // Flattened or General was given what does not belong together
+	KeyBindingPresent    Reason = "unexpected_key_binding"      // 7.2: an SD-JWT was wanted, not an SD-JWT+KB
 )
 
 // Error is the error of this package. It names a path where there is one and never a claim's value.

@@ -5,6 +5,7 @@ import (
 	"crypto"
 	_ "crypto/sha256" // the hash functions of section 4.1.1
 	_ "crypto/sha512"
+	"encoding/base64"
 	"fmt"
 
 	"github.com/khyer/khyer/internal/strictjson"
@@ -17,13 +18,25 @@ type Signature struct{ Protected, Input, Value []byte }
 // Unverified is a parsed SD-JWT or SD-JWT+KB whose signature nobody has checked. No claim can be read from it. It is read-only and
 // safe for concurrent use.
 type Unverified struct {
-	text        []byte // all that came in
+	text        []byte // the compact serialisation: as it came in, or as section 8.1 makes it of a JWS JSON serialisation
 	issuer      Signature
-	binding     *Signature
+	binding     Signature
+	bound       bool // there is a binding
 	payload     strictjson.Value
 	hash        crypto.Hash
-	disclosures [][]byte // as received, base64url
+	disclosures []piece
+	decoded     []byte // the disclosures, one after the other
 	limits      Limits
+
+	form *jsonForm // nil if it came in compact
+}
+
+// piece is one disclosure: where it stands in text, and decoded in decoded.
+type piece struct{ from, to, rawFrom, rawTo uint32 }
+
+func (u *Unverified) disclosure(i int) []byte {
+	p := u.disclosures[i]
+	return u.text[p.from:p.to]
 }
 
 // hashes are the hash functions by the names of section 4.1.1.
@@ -39,61 +52,76 @@ func hashByName(name string) (crypto.Hash, bool) {
 	return 0, false
 }
 
-// Parse reads the compact serialisation of RFC 9901 section 4 within limits. It keeps a copy of sdjwt. Errors are *Error.
+// Parse reads an SD-JWT or SD-JWT+KB within limits: the compact serialisation of RFC 9901 section 4, or, if it begins with "{", the
+// JWS JSON serialisation of section 8, flattened or general. It keeps a copy of sdjwt. Errors are *Error.
 func Parse(sdjwt []byte, l Limits) (*Unverified, error) {
 	l = l.orDefault()
-	if len(sdjwt) > l.Bytes {
+	if len(sdjwt) > l.Bytes || uint64(len(sdjwt)) > 1<<31 {
 		return nil, &Error{Reason: TooLarge}
 	}
-	first := bytes.IndexByte(sdjwt, '~')
-	if first < 0 {
-		return nil, &Error{Reason: Malformed}
-	}
-	u := &Unverified{text: bytes.Clone(sdjwt), limits: l}
-	jwt, rest := u.text[:first], u.text[first+1:]
-	count := bytes.Count(rest, []byte{'~'})
-	if count > l.Disclosures {
-		return nil, &Error{Reason: TooManyDisclosures}
-	}
-	var err error
-	if u.issuer, err = splitJWS(jwt); err != nil {
-		return nil, err
-	}
-	u.disclosures = make([][]byte, 0, count)
-	for range count {
-		i := bytes.IndexByte(rest, '~')
-		if i == 0 {
-			return nil, &Error{Reason: Malformed}
-		}
-		if !strictjson.IsBase64URL(rest[:i]) {
-			return nil, &Error{Reason: BadEncoding}
-		}
-		u.disclosures = append(u.disclosures, rest[:i])
-		rest = rest[i+1:]
-	}
-	if len(rest) > 0 {
-		kb, err := splitJWS(rest)
-		if err != nil {
+	u := &Unverified{limits: l}
+	if t := bytes.TrimLeft(sdjwt, " \t\r\n"); len(t) > 0 && t[0] == '{' {
+		if err := u.parseJSON(sdjwt); err != nil {
 			return nil, err
 		}
-		u.binding = &kb
+		return u, nil
 	}
-	if err := u.readPayload(); err != nil {
+	if err := u.parseCompact(sdjwt); err != nil {
 		return nil, err
 	}
 	return u, nil
 }
 
+// parseCompact copies sdjwt and decodes it. Nothing is allocated for a stranger that is not in proportion to what he sent.
+func (u *Unverified) parseCompact(sdjwt []byte) error {
+	first := bytes.IndexByte(sdjwt, '~')
+	if first < 0 {
+		return &Error{Reason: Malformed}
+	}
+	count := bytes.Count(sdjwt, []byte{'~'}) - 1
+	if count > u.limits.Disclosures {
+		return &Error{Reason: TooManyDisclosures}
+	}
+	// One piece of memory for the text and all that is decoded from it: what is decoded is shorter than what it came from.
+	buf := append(make([]byte, 0, len(sdjwt)+base64.RawURLEncoding.DecodedLen(len(sdjwt))), sdjwt...)
+	u.text = buf[:len(sdjwt):len(sdjwt)]
+	free := buf[len(sdjwt):]
+	payload, free, err := u.issuer.split(u.text[:first], free)
+	if err != nil {
+		return err
+	}
+	if err := u.readPayload(payload); err != nil {
+		return err
+	}
+	u.disclosures = make([]piece, count)
+	u.decoded = free[len(free):]
+	at := first + 1
+	for i := range u.disclosures {
+		n := bytes.IndexByte(u.text[at:], '~')
+		if n == 0 {
+			return &Error{Reason: Malformed}
+		}
+		p := piece{from: uint32(at), to: uint32(at + n), rawFrom: uint32(len(u.decoded))}
+		var ok bool
+		if u.decoded, ok = strictjson.AppendBase64URL(u.decoded, u.text[at:at+n]); !ok {
+			return &Error{Reason: BadEncoding}
+		}
+		p.rawTo = uint32(len(u.decoded))
+		u.disclosures[i] = p
+		at += n + 1
+	}
+	if u.bound = at < len(u.text); u.bound {
+		free = u.decoded[len(u.decoded):]
+		u.decoded = u.decoded[:len(u.decoded):len(u.decoded)]
+		_, _, err = u.binding.split(u.text[at:], free)
+	}
+	return err
+}
+
 // Format implements fmt.Formatter, because fmt would print the claims.
 func (u Unverified) Format(f fmt.State, _ rune) { fmt.Fprint(f, "unverified SD-JWT") }
 
-func (u *Unverified) readPayload() error {
-	dot := bytes.IndexByte(u.issuer.Input, '.')
-	raw, ok := strictjson.AppendBase64URL(nil, u.issuer.Input[dot+1:])
-	if !ok {
-		return &Error{Reason: BadEncoding}
-	}
-	var err error
+func (u *Unverified) readPayload(raw []byte) (err error) {
 	if u.payload, err = strictjson.Parse(raw, strictjson.Limits{Bytes: u.limits.Bytes, Depth: u.limits.Depth}); err != nil {
 		return jsonReason(err)
 	}
@@ -103,6 +131,7 @@ func (u *Unverified) readPayload() error {
 	u.hash = crypto.SHA256
 	if alg := u.payload.Get("_sd_alg"); alg.Exists() {
 		name, isText := alg.Text()
+		var ok bool
 		if u.hash, ok = hashByName(name); !ok || !isText {
 			return &Error{Reason: HashUnsupported}
 		}
@@ -110,32 +139,47 @@ func (u *Unverified) readPayload() error {
 	return nil
 }
 
-// splitJWS takes the compact serialisation of a JWS apart (RFC 7515 section 7.1).
-func splitJWS(jws []byte) (Signature, error) {
+// split takes the compact serialisation of a JWS apart (RFC 7515 section 7.1) and decodes it into free.
+func (s *Signature) split(jws, free []byte) (payload, rest []byte, err error) {
 	a := bytes.IndexByte(jws, '.')
 	b := bytes.LastIndexByte(jws, '.')
 	if a <= 0 || a+1 >= b || b+1 >= len(jws) || bytes.IndexByte(jws[a+1:b], '.') >= 0 {
-		return Signature{}, &Error{Reason: Malformed}
+		return nil, free, &Error{Reason: Malformed}
 	}
-	header, ok := strictjson.AppendBase64URL(nil, jws[:a])
-	value, ok2 := strictjson.AppendBase64URL(nil, jws[b+1:])
-	if !ok || !ok2 || !strictjson.IsBase64URL(jws[a+1:b]) {
-		return Signature{}, &Error{Reason: BadEncoding}
+	var parts [3][]byte
+	for i, text := range [3][]byte{jws[:a], jws[a+1 : b], jws[b+1:]} {
+		var ok bool
+		from := len(free)
+		if free, ok = strictjson.AppendBase64URL(free, text); !ok {
+			return nil, free, &Error{Reason: BadEncoding}
+		}
+		parts[i] = free[from:len(free):len(free)]
 	}
-	return Signature{Protected: header, Input: jws[:b:b], Value: value}, nil
+	*s = Signature{Protected: parts[0], Input: jws[:b:b], Value: parts[2]}
+	return parts[1], free, nil
 }
 
-// Signatures returns the issuer's signatures; in the compact serialisation there is one. Its parts must not be changed.
-func (u *Unverified) Signatures() []Signature { return []Signature{u.issuer} }
+// Signatures returns the issuer's signatures. In the compact serialisation there is one. Its parts must not be changed.
+func (u *Unverified) Signatures() []Signature {
+	if u.form == nil {
+		return []Signature{u.issuer}
+	}
+	out := make([]Signature, len(u.form.signatures))
+	for i, s := range u.form.signatures {
+		out[i] = s.Signature
+	}
+	return out
+}
 
 // KeyBinding returns the signature of the key binding JWT, and the hash that its sd_hash claim must have (RFC 9901 section 4.3.1);
 // ok is false if there is no key binding JWT.
 func (u *Unverified) KeyBinding() (s Signature, sdHash []byte, ok bool) {
-	if u.binding == nil {
+	if !u.bound {
 		return Signature{}, nil, false
 	}
-	jwt := len(u.binding.Input) + 1 + encodedLen(len(u.binding.Value))
-	return *u.binding, u.digest(u.text[:len(u.text)-jwt]), true
+	end := len(u.text) - len(u.binding.Input) - 1 - encodedLen(len(u.binding.Value))
+	sum := hashOf(u.hash, u.text[:end])
+	return u.binding, sum[:u.hash.Size()], true
 }
 
 // Hash returns the hash function that digests and sd_hash are taken with.
@@ -143,19 +187,23 @@ func (u *Unverified) Hash() crypto.Hash { return u.hash }
 
 func encodedLen(n int) int { return (n*8 + 5) / 6 }
 
-func (u *Unverified) digest(text []byte) []byte {
-	h := u.hash.New()
-	h.Write(text)
-	return h.Sum(nil)
-}
-
 // Payload lets package credential look for the issuer, whose key is needed before anything can be verified.
 func (u *Unverified) Payload(strictjson.Inside) strictjson.Value { return u.payload }
 
-// Verify asks check about the issuer's signature and then processes the disclosures (RFC 9901 section 7.1 steps 2 to 5). An error
-// of check is returned as it is; others are *Error. Nothing of what was disclosed is looked at before check has agreed.
+// Verify asks check about the issuer's signature and then processes the disclosures (RFC 9901 section 7.1 steps 2 to 5). Of several
+// signatures (section 8.3) one that check agrees to is enough; check is called for each in turn until it agrees, and its first error
+// is returned as it is if it never does. Other errors are *Error. Nothing of what was disclosed is looked at before check has agreed.
 func (u *Unverified) Verify(check func(Signature) error) (*Verified, error) {
-	if err := check(u.issuer); err != nil {
+	err := check(u.issuer)
+	if err != nil && u.form != nil {
+		for _, s := range u.form.signatures[1:] {
+			if check(s.Signature) == nil {
+				err = nil
+				break
+			}
+		}
+	}
+	if err != nil {
 		return nil, err
 	}
 	t, err := u.process()

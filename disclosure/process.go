@@ -9,12 +9,14 @@ import (
 	"github.com/khyer/khyer/internal/strictjson"
 )
 
-// tree is a payload with its disclosures put in their places, without being copied: two small tables say what stands where.
+// tree is a payload with its disclosures put in their places, without being copied: notes say what stands where. It is not changed
+// once it is made.
 type tree struct {
 	payload strictjson.Value
 	parts   []part
-	members map[strictjson.Value][]int32 // an object -> the parts that are members of it
-	places  map[strictjson.Value]int32   // a placeholder {"...": digest} -> its part, or hidden
+	notes   []int32 // for each value of the payload and then of the disclosures: see note
+	lists   []list  // of the objects that have disclosed members
+	order   []int32 // the parts of those lists
 
 	concealed int // digests without a disclosure
 }
@@ -28,67 +30,91 @@ type part struct {
 	used  bool
 }
 
-// digest is the decoded digest of a disclosure, with zeros behind it if the hash is shorter.
+// list are the disclosed members of one object: parts order[from:to].
+type list struct {
+	from, to int32
+	plain    int32 // members that the object has by itself
+	names    *set  // of all members, those first; nil if there are few
+}
+
+// place returns where the note of a value stands.
+func (t *tree) place(v strictjson.Value) int {
+	if v.SameText(t.payload) {
+		return v.Node()
+	}
+	return t.payload.Nodes() + v.Node()
+}
+
+// note of a value: zero for nothing, n > 0 for an object whose disclosed members are lists[n-1], below zero for a placeholder
+// {"...": digest}: -1 if it is hidden, else -2 - its part.
+func (t *tree) note(v strictjson.Value) int32 { return t.notes[t.place(v)] }
+
+// members returns the parts that are members of an object.
+func (t *tree) members(v strictjson.Value) []int32 {
+	if n := t.note(v); n > 0 {
+		l := t.lists[n-1]
+		return t.order[l.from:l.to]
+	}
+	return nil
+}
+
+// digest is the digest of a disclosure, with zeros behind it if the hash is shorter.
 type digest [sha512.Size]byte
 
 // processor runs RFC 9901 section 7.1 steps 3 to 5. Each byte and each digest is looked at a fixed number of times.
 type processor struct {
-	tree
-	hash  crypto.Hash
-	table map[digest]entry
-	odd   map[string]struct{} // embedded strings that cannot be digests: decoys, but they must not repeat either
-}
-
-type entry struct {
-	part int32 // or hidden: no disclosure of this digest was presented
-	seen bool
+	*tree
+	hash    crypto.Hash
+	digests *set   // those of the disclosures first, so that their numbers are those of the parts
+	seen    []bool // by number: it was found in the payload or in a disclosure
+	sums    []byte // where digests lie
+	odd     *set   // embedded strings that cannot be digests: decoys, but they must not repeat either
 }
 
 func (u *Unverified) process() (*tree, error) {
-	p := &processor{hash: u.hash}
-	p.payload = u.payload
-	p.parts = make([]part, len(u.disclosures))
-	p.table = make(map[digest]entry, len(u.disclosures)+u.payload.Get("_sd").Len())
-	if err := p.readDisclosures(u); err != nil {
+	n := len(u.disclosures)
+	p := &processor{tree: &tree{payload: u.payload, parts: make([]part, n)}, hash: u.hash}
+	some := max(n, u.payload.Get("_sd").Len())
+	p.digests = newSet(some)
+	p.seen = make([]bool, n, some)
+	p.sums = make([]byte, 0, some*p.hash.Size())
+	nodes, err := p.readDisclosures(u)
+	if err != nil {
 		return nil, err
 	}
+	p.notes = make([]int32, u.payload.Nodes()+nodes)
 	if err := p.walk(u.payload, u.limits.Depth, true); err != nil {
 		return nil, err
 	}
-	for _, d := range p.parts {
-		if !d.used {
+	for i := range p.parts {
+		if !p.parts[i].used {
 			return nil, &Error{Reason: NotReferenced}
 		}
 	}
-	return &p.tree, nil
+	return p.tree, nil
 }
 
-func (p *processor) readDisclosures(u *Unverified) error {
-	size := 0
-	for _, text := range u.disclosures {
-		size += len(text)
-	}
-	buf := make([]byte, 0, size) // decoding never grows, so the pieces of buf stay where they are
-	for i, text := range u.disclosures {
-		from := len(buf)
-		var ok bool
-		if buf, ok = strictjson.AppendBase64URL(buf, text); !ok {
-			return &Error{Reason: BadEncoding}
-		}
-		v, err := strictjson.Parse(buf[from:], strictjson.Limits{Bytes: u.limits.Bytes, Depth: u.limits.Depth + 1})
+func (p *processor) readDisclosures(u *Unverified) (nodes int, err error) {
+	tape := strictjson.NewTape(u.decoded, 5*len(u.disclosures)+len(u.decoded)/256)
+	limits := strictjson.Limits{Bytes: u.limits.Bytes, Depth: u.limits.Depth + 1}
+	for i, d := range u.disclosures {
+		v, err := tape.Parse(int(d.rawFrom), int(d.rawTo), limits)
 		if err != nil {
-			return jsonReason(err)
+			return 0, jsonReason(err)
 		}
+		var ok bool
 		if p.parts[i], ok = readPart(v); !ok {
-			return &Error{Reason: DisclosureMalformed}
+			return 0, &Error{Reason: DisclosureMalformed}
 		}
-		key := hashOf(p.hash, text)
-		if _, twice := p.table[key]; twice {
-			return &Error{Reason: NotReferenced} // the second copy can have no place of its own
+		nodes = v.Nodes()
+		sum := hashOf(p.hash, u.disclosure(i))
+		from := len(p.sums)
+		p.sums = append(p.sums, sum[:p.hash.Size()]...)
+		if _, fresh := p.digests.add(p.sums[from:]); !fresh {
+			return 0, &Error{Reason: NotReferenced} // the second copy can have no place of its own
 		}
-		p.table[key] = entry{part: int32(i)}
 	}
-	return nil
+	return nodes, nil
 }
 
 // readPart reads [salt, name, value] or [salt, value] (sections 4.2.1 and 4.2.2).
@@ -119,42 +145,46 @@ func hashOf(h crypto.Hash, text []byte) (d digest) {
 	return d
 }
 
+// characters returns the characters of a string, without a copy if none is escaped.
+func characters(v strictjson.Value) []byte {
+	if b, ok := v.Plain(); ok {
+		return b
+	}
+	s, _ := v.Text()
+	return []byte(s)
+}
+
 // find marks an embedded digest as seen and returns its part, or hidden.
-func (p *processor) find(text strictjson.Value) (int32, error) {
-	plain, ok := text.Plain()
-	if !ok {
-		s, _ := text.Text()
-		plain = []byte(s)
-	}
-	var key digest
-	if len(plain) == encodedLen(p.hash.Size()) {
-		_, ok = strictjson.AppendBase64URL(key[:0], plain)
-	} else {
-		ok = false
+func (p *processor) find(v strictjson.Value) (int32, error) {
+	text := characters(v)
+	from := len(p.sums)
+	ok := len(text) == encodedLen(p.hash.Size())
+	if ok {
+		p.sums, ok = strictjson.AppendBase64URL(p.sums, text)
 	}
 	if !ok {
-		s := string(plain)
-		if _, twice := p.odd[s]; twice {
+		p.sums = p.sums[:from]
+		if p.odd == nil {
+			p.odd = newSet(8)
+		}
+		if _, fresh := p.odd.add(text); !fresh {
 			return hidden, &Error{Reason: DigestRepeated}
 		}
-		if p.odd == nil {
-			p.odd = map[string]struct{}{}
-		}
-		p.odd[s] = struct{}{}
 		p.concealed++
 		return hidden, nil
 	}
-	e, known := p.table[key]
-	if e.seen {
+	i, fresh := p.digests.add(p.sums[from:])
+	switch {
+	case fresh:
+		p.seen = append(p.seen, true)
+		p.concealed++
+		return hidden, nil
+	case p.seen[i]:
 		return hidden, &Error{Reason: DigestRepeated}
 	}
-	if !known {
-		e.part = hidden
-		p.concealed++
-	}
-	e.seen = true
-	p.table[key] = e
-	return e.part, nil
+	p.sums = p.sums[:from] // it is there already
+	p.seen[i] = true
+	return int32(i), nil
 }
 
 func (p *processor) walk(v strictjson.Value, depth int, top bool) error {
@@ -204,7 +234,7 @@ func (p *processor) walkObject(v strictjson.Value, depth int, top bool) error {
 
 // insert puts the disclosed members of one object in their place (7.1 step 3.3.2).
 func (p *processor) insert(v, digests strictjson.Value, depth int) error {
-	var found []int32
+	from := len(p.order)
 	for d := range digests.Elements() {
 		if d.Kind() != strictjson.String {
 			return &Error{Reason: DigestsMalformed}
@@ -214,21 +244,24 @@ func (p *processor) insert(v, digests strictjson.Value, depth int) error {
 			return err
 		}
 		if i != hidden {
-			found = append(found, i)
+			if p.order == nil {
+				p.order = make([]int32, 0, len(p.parts))
+			}
+			p.order = append(p.order, i)
 		}
 	}
+	found := p.order[from:len(p.order):len(p.order)]
 	if len(found) == 0 {
 		return nil
 	}
 	// In the order in which they were presented: the order of _sd tells nothing.
 	slices.Sort(found)
-	if err := p.checkNames(v, found); err != nil {
+	l := list{from: int32(from), to: int32(len(p.order)), plain: int32(v.Len())}
+	if err := p.checkNames(v, found, &l); err != nil {
 		return err
 	}
-	if p.members == nil {
-		p.members = map[strictjson.Value][]int32{}
-	}
-	p.members[v] = found
+	p.lists = append(p.lists, l)
+	p.notes[p.place(v)] = int32(len(p.lists))
 	for _, i := range found {
 		p.parts[i].used = true
 		if err := p.walk(p.parts[i].value, depth, false); err != nil {
@@ -238,32 +271,32 @@ func (p *processor) insert(v, digests strictjson.Value, depth int) error {
 	return nil
 }
 
-func (p *processor) checkNames(v strictjson.Value, found []int32) error {
-	var taken map[string]struct{}
+func (p *processor) checkNames(v strictjson.Value, found []int32, l *list) error {
 	if v.Len()+len(found) > 24 { // comparing each with each would let a stranger make it quadratic
-		taken = make(map[string]struct{}, v.Len()+len(found))
-		for name := range v.Members() {
-			taken[name] = struct{}{}
+		l.names = newSet(v.Len() + len(found))
+		for name := range v.Pairs() {
+			l.names.add(characters(name))
 		}
 	}
 	for n, i := range found {
-		name, ok := p.parts[i].name.Text()
+		name := p.parts[i].name
 		switch {
-		case !ok:
+		case !name.Exists():
 			return &Error{Reason: DisclosureMalformed} // an array element's disclosure among an object's
-		case name == "_sd" || name == "...":
+		case name.Is("_sd") || name.Is("..."):
 			return &Error{Reason: ReservedName}
-		case name == "_sd_alg":
+		case name.Is("_sd_alg"):
 			return &Error{Reason: HashNested} // section 4.1.1: it stands at the top level of the payload or nowhere
 		}
 		exists := false
-		if taken != nil {
-			_, exists = taken[name]
-			taken[name] = struct{}{}
+		if l.names != nil {
+			_, fresh := l.names.add(characters(name))
+			exists = !fresh
 		} else {
-			exists = v.Get(name).Exists()
+			text, _ := name.Text()
+			exists = v.Get(text).Exists()
 			for _, j := range found[:n] {
-				exists = exists || p.parts[j].name.Is(name)
+				exists = exists || p.parts[j].name.Is(text)
 			}
 		}
 		if exists {
@@ -286,13 +319,11 @@ func (p *processor) walkElement(e strictjson.Value, depth int) error {
 	if err != nil {
 		return err
 	}
-	if p.places == nil {
-		p.places = map[strictjson.Value]int32{}
-	}
-	p.places[e] = i
 	if i == hidden {
+		p.notes[p.place(e)] = hidden
 		return nil
 	}
+	p.notes[p.place(e)] = -2 - i
 	if p.parts[i].name.Exists() {
 		return &Error{Reason: DisclosureMalformed} // an object member's disclosure in an array
 	}

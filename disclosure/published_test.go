@@ -170,14 +170,14 @@ func roundTripPublished(t *testing.T, text string, issuer jwk) []byte {
 		return u.payload.Raw() // a presentation, or decoys: what is hidden cannot be concealed again
 	}
 	queue := map[string][]string{}
-	for i, d := range u.disclosures {
+	for i := range u.disclosures {
 		p := v.t.parts[i]
 		key := string(p.name.Raw()) + " " + canon(t, p.value.Raw())
 		if p.name.Exists() {
 			name, _ := p.name.Text()
 			key = string(strictName(name)) + " " + canon(t, p.value.Raw())
 		}
-		queue[key] = append(queue[key], string(d))
+		queue[key] = append(queue[key], string(u.disclosure(i)))
 	}
 	c := &concealer{hash: u.hash, encode: func(name, value []byte) (string, error) {
 		key := ""

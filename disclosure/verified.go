@@ -3,6 +3,8 @@ package disclosure
 import (
 	"encoding/json"
 	"fmt"
+	"iter"
+	"slices"
 
 	"github.com/khyer/khyer/internal/strictjson"
 )
@@ -28,19 +30,21 @@ func (v *Verified) Claim(p Path) (value json.RawMessage, ok bool) {
 	if len(found) == 0 {
 		return nil, false
 	}
-	for _, e := range p {
-		if e == nil {
-			out := []byte{'['}
-			for i, val := range found {
-				if i > 0 {
-					out = append(out, ',')
-				}
-				out = v.t.append(out, val)
-			}
-			return append(out, ']'), true
-		}
+	return v.t.appendFound(nil, p, found), true
+}
+
+func (t *tree) appendFound(dst []byte, p Path, found []strictjson.Value) []byte {
+	if !slices.Contains(p, nil) {
+		return t.append(dst, found[0])
 	}
-	return v.t.append(nil, found[0]), true
+	dst = append(dst, '[')
+	for i, val := range found {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = t.append(dst, val)
+	}
+	return append(dst, ']')
 }
 
 // Revealed returns the paths of the claims that came from disclosures, in the order of the document. Elements of arrays are counted
@@ -50,11 +54,7 @@ func (v *Verified) Revealed() []Path {
 		return nil
 	}
 	out := make([]Path, 0, len(v.t.parts))
-	v.t.visit(v.t.payload, make(Path, 0, 8), func(p Path, disclosed bool) {
-		if disclosed {
-			out = append(out, append(Path(nil), p...))
-		}
-	})
+	v.t.visit(v.t.payload, make(Path, 0, 8), func(p Path, _ int32) { out = append(out, slices.Clone(p)) })
 	return out
 }
 
@@ -66,13 +66,11 @@ func (v *Verified) Payload(strictjson.Inside) strictjson.Value { return v.t.payl
 
 // isPlaceholder tells whether a member of an array stands for a disclosure, and for which.
 func (t *tree) element(e strictjson.Value) (val strictjson.Value, part int32) {
-	if t.places != nil {
-		if i, ok := t.places[e]; ok {
-			if i == hidden {
-				return strictjson.Value{}, hidden
-			}
-			return t.parts[i].value, i
-		}
+	switch n := t.note(e); {
+	case n == hidden:
+		return strictjson.Value{}, hidden
+	case n < hidden:
+		return t.parts[-2-n].value, -2 - n
 	}
 	return e, plain
 }
@@ -101,7 +99,7 @@ func (t *tree) append(dst []byte, v strictjson.Value) []byte {
 				member(name, val)
 			}
 		}
-		for _, i := range t.members[v] {
+		for _, i := range t.members(v) {
 			member(t.parts[i].name, t.parts[i].value)
 		}
 		return append(dst, '}')
@@ -124,8 +122,8 @@ func (t *tree) append(dst []byte, v strictjson.Value) []byte {
 	return append(dst, v.Raw()...)
 }
 
-// visit calls f for every claim below v; the path is only valid during the call.
-func (t *tree) visit(v strictjson.Value, at Path, f func(p Path, disclosed bool)) {
+// visit calls f for every disclosure below v; the path is only valid during the call.
+func (t *tree) visit(v strictjson.Value, at Path, f func(p Path, part int32)) {
 	switch v.Kind() {
 	case strictjson.Object:
 		for name, val := range v.Pairs() {
@@ -134,9 +132,9 @@ func (t *tree) visit(v strictjson.Value, at Path, f func(p Path, disclosed bool)
 				t.visit(val, append(at, s), f)
 			}
 		}
-		for _, i := range t.members[v] {
+		for _, i := range t.members(v) {
 			s, _ := t.parts[i].name.Text()
-			f(append(at, s), true)
+			f(append(at, s), i)
 			t.visit(t.parts[i].value, append(at, s), f)
 		}
 	case strictjson.Array:
@@ -147,10 +145,34 @@ func (t *tree) visit(v strictjson.Value, at Path, f func(p Path, disclosed bool)
 				continue
 			}
 			if i != plain {
-				f(append(at, n), true)
+				f(append(at, n), i)
 			}
 			t.visit(val, append(at, n), f)
 			n++
+		}
+	}
+}
+
+// within calls f for every disclosure below v, without making paths.
+func (t *tree) within(v strictjson.Value, f func(part int32)) {
+	switch v.Kind() {
+	case strictjson.Object:
+		for name, val := range v.Pairs() {
+			if !structural(name) {
+				t.within(val, f)
+			}
+		}
+		for _, i := range t.members(v) {
+			f(i)
+			t.within(t.parts[i].value, f)
+		}
+	case strictjson.Array:
+		for e := range v.Elements() {
+			val, i := t.element(e)
+			if i >= 0 {
+				f(i)
+			}
+			t.within(val, f)
 		}
 	}
 }
@@ -196,10 +218,23 @@ func (t *tree) member(v strictjson.Value, name string) (strictjson.Value, int32)
 	if v.Kind() != strictjson.Object || name == "_sd" || name == "_sd_alg" {
 		return strictjson.Value{}, plain
 	}
+	n := t.note(v)
+	if n <= 0 {
+		return v.Get(name), plain
+	}
+	l := t.lists[n-1]
+	parts := t.order[l.from:l.to]
+	if l.names != nil {
+		i := int32(l.names.find([]byte(name)))
+		if i < l.plain {
+			return v.Get(name), plain // by itself or not at all
+		}
+		return t.parts[parts[i-l.plain]].value, parts[i-l.plain]
+	}
 	if val := v.Get(name); val.Exists() {
 		return val, plain
 	}
-	for _, i := range t.members[v] {
+	for _, i := range parts {
 		if t.parts[i].name.Is(name) {
 			return t.parts[i].value, i
 		}
@@ -207,12 +242,44 @@ func (t *tree) member(v strictjson.Value, name string) (strictjson.Value, int32)
 	return strictjson.Value{}, plain
 }
 
-// RevealedNames lets package credential see which top-level claims came from disclosures, without building paths.
-func (v *Verified) RevealedNames(strictjson.Inside) []string {
-	parts := v.t.members[v.t.payload]
-	out := make([]string, len(parts))
-	for i, n := range parts {
-		out[i], _ = v.t.parts[n].name.Text()
+// Disclosed lets package credential look at the top-level claims that came from disclosures: names and values.
+func (v *Verified) Disclosed(strictjson.Inside) iter.Seq2[strictjson.Value, strictjson.Value] {
+	return func(yield func(name, value strictjson.Value) bool) {
+		for _, i := range v.t.members(v.t.payload) {
+			if !yield(v.t.parts[i].name, v.t.parts[i].value) {
+				return
+			}
+		}
 	}
-	return out
+}
+
+// Take lets package verifier read what was asked in one pass: the value of each path as Claim returns it, nil if it points to
+// nothing, and the paths of all that was disclosed and not asked. What contains an asked claim, and what is in it, counts as asked.
+func (v *Verified) Take(_ strictjson.Inside, asked []Path) (values []json.RawMessage, surplus []Path) {
+	t := v.t
+	values = make([]json.RawMessage, len(asked))
+	wanted := make([]bool, len(t.parts))
+	mark := func(i int32) { wanted[i] = true }
+	var found []strictjson.Value
+	buf := make([]byte, 0, 256)
+	for n, p := range asked {
+		found = found[:0]
+		if p.Check() != nil || !t.follow(t.payload, p, func(val strictjson.Value) { found = append(found, val) }, mark) {
+			continue
+		}
+		from := len(buf)
+		buf = t.appendFound(buf, p, found)
+		values[n] = buf[from:len(buf):len(buf)]
+		for _, val := range found {
+			t.within(val, mark)
+		}
+	}
+	if slices.Contains(wanted, false) {
+		t.visit(t.payload, make(Path, 0, 8), func(p Path, part int32) {
+			if !wanted[part] {
+				surplus = append(surplus, slices.Clone(p))
+			}
+		})
+	}
+	return values, surplus
 }

@@ -118,7 +118,7 @@ var reasons = []Info{
 	{Reason: disclosure.BadPath, Meaning: "a path is malformed", English: "Something is wrong on our side.", HelpCode: "E01", HTTPStatus: 500, Retry: false},
 	{Reason: disclosure.NoSuchClaim, Meaning: "a path points to nothing", English: "Something is wrong on our side.", HelpCode: "E02", HTTPStatus: 500, Retry: false},
 	{Reason: disclosure.NothingToConceal, Meaning: "claims are no JSON object", English: "Something is wrong on our side.", HelpCode: "E03", HTTPStatus: 500, Retry: false},
-	{Reason: disclosure.SignersDiffer, Meaning: "what was to be put into one JWS JSON serialisation does not belong together", English: "Something is wrong on our side.", HelpCode: "E04", HTTPStatus: 500, Retry: false},
+	{Reason: disclosure.SignersDiffer, Meaning: "what was to be put into one JWS JSON serialisation does not belong together", English: "Something is wrong on our side.", HelpCode: "E08", HTTPStatus: 500, Retry: false},
 	{Reason: disclosure.RandomFailed, Meaning: "the random source failed", English: "Something is wrong on our side.", HelpCode: "E04", HTTPStatus: 500, Retry: false},
 	{Reason: credential.ClaimReserved, Meaning: "a claim that the issuer's own fields set", English: "Something is wrong on our side.", HelpCode: "E05", HTTPStatus: 500, Retry: false},
 	{Reason: credential.CallerFault, Meaning: "an argument is missing or contradicts another", English: "Something is wrong on our side.", HelpCode: "E06", HTTPStatus: 500, Retry: false},

@@ -68,37 +68,77 @@ type node struct {
 type doc struct {
 	src   []byte
 	nodes []node
+	few   [16]node // where nodes begins: most texts are headers and disclosures, and need no more
+}
+
+// Tape parses several values that lie in one buffer, so that many small texts cost no more than one of their size. The zero Tape is
+// not usable; it is not safe for concurrent use before the last Parse.
+type Tape struct{ d doc }
+
+// NewTape makes a tape over buf, which must not be changed any more, with room for about that many nodes: values and member names.
+func NewTape(buf []byte, nodes int) *Tape {
+	t := &Tape{}
+	t.d.src = buf
+	t.d.nodes = t.d.few[:0]
+	if nodes > len(t.d.few) {
+		t.d.nodes = make([]node, 0, nodes)
+	}
+	return t
+}
+
+// Parse reads exactly one JSON value from buf[from:to] as the function Parse does.
+func (t *Tape) Parse(from, to int, l Limits) (Value, error) {
+	if to > 1<<31 || to-from > l.bytes() {
+		return Value{}, &Error{TooLarge, l.bytes()}
+	}
+	p := parser{d: &t.d, src: t.d.src[:to], pos: from, depth: l.depth()}
+	return p.one()
 }
 
 // Parse reads exactly one JSON value (RFC 8259) with optional white space around it.
 func Parse(data []byte, l Limits) (Value, error) {
+	if len(data) > l.bytes() || uint64(len(data)) > 1<<31 {
+		return Value{}, &Error{TooLarge, l.bytes()}
+	}
+	t := NewTape(data, len(data)/24+8)
+	p := parser{d: &t.d, src: data, depth: l.depth()}
+	return p.one()
+}
+
+func (l Limits) bytes() int {
 	if l.Bytes <= 0 {
-		l.Bytes = DefaultBytes
+		return DefaultBytes
 	}
+	return l.Bytes
+}
+
+func (l Limits) depth() int {
 	if l.Depth <= 0 {
-		l.Depth = DefaultDepth
+		return DefaultDepth
 	}
-	if len(data) > l.Bytes || uint64(len(data)) > 1<<31 {
-		return Value{}, &Error{TooLarge, l.Bytes}
-	}
-	d := &doc{src: data, nodes: make([]node, 0, len(data)/24+8)}
-	p := parser{d: d, depth: l.Depth}
+	return l.Depth
+}
+
+type parser struct {
+	d     *doc
+	src   []byte // up to where this text ends
+	pos   int
+	depth int
+	fault Reason
+}
+
+// one reads one value and nothing else.
+func (p *parser) one() (Value, error) {
+	first := uint32(len(p.d.nodes))
 	p.space()
 	if !p.value() {
 		return Value{}, &Error{p.fault, p.pos}
 	}
 	p.space()
-	if p.pos != len(data) {
+	if p.pos != len(p.src) {
 		return Value{}, &Error{Malformed, p.pos}
 	}
-	return Value{d, 0}, nil
-}
-
-type parser struct {
-	d     *doc
-	pos   int
-	depth int
-	fault Reason
+	return Value{p.d, first}, nil
 }
 
 func (p *parser) fail(r Reason) bool {
@@ -107,7 +147,7 @@ func (p *parser) fail(r Reason) bool {
 }
 
 func (p *parser) space() {
-	src := p.d.src
+	src := p.src
 	for p.pos < len(src) {
 		switch src[p.pos] {
 		case ' ', '\t', '\n', '\r':
@@ -130,7 +170,7 @@ func (p *parser) close(i int, count uint32) bool {
 }
 
 func (p *parser) value() bool {
-	src := p.d.src
+	src := p.src
 	if p.pos >= len(src) {
 		return p.fail(Malformed)
 	}
@@ -153,7 +193,7 @@ func (p *parser) value() bool {
 }
 
 func (p *parser) literal(word string, k Kind) bool {
-	if len(p.d.src)-p.pos < len(word) || string(p.d.src[p.pos:p.pos+len(word)]) != word {
+	if len(p.src)-p.pos < len(word) || string(p.src[p.pos:p.pos+len(word)]) != word {
 		return p.fail(Malformed)
 	}
 	i := p.add(k)
@@ -191,8 +231,8 @@ func (p *parser) number() bool {
 
 // peek returns the next byte, or zero at the end: no JSON token begins with a zero byte.
 func (p *parser) peek() byte {
-	if p.pos < len(p.d.src) {
-		return p.d.src[p.pos]
+	if p.pos < len(p.src) {
+		return p.src[p.pos]
 	}
 	return 0
 }
@@ -206,10 +246,16 @@ func (p *parser) digits() bool {
 }
 
 func (p *parser) str() bool {
-	src := p.d.src
+	src := p.src
 	i := p.add(String)
 	p.pos++
-	for p.pos < len(src) {
+	for {
+		for p.pos < len(src) && ordinary[src[p.pos]] {
+			p.pos++
+		}
+		if p.pos == len(src) {
+			return p.fail(Malformed)
+		}
 		switch c := src[p.pos]; {
 		case c == '"':
 			p.pos++
@@ -221,8 +267,6 @@ func (p *parser) str() bool {
 			}
 		case c < 0x20:
 			return p.fail(Malformed)
-		case c < utf8.RuneSelf:
-			p.pos++
 		default:
 			r, n := utf8.DecodeRune(src[p.pos:])
 			if r == utf8.RuneError && n == 1 {
@@ -231,12 +275,19 @@ func (p *parser) str() bool {
 			p.pos += n
 		}
 	}
-	return p.fail(Malformed)
 }
+
+// ordinary marks the bytes that stand for themselves in a string.
+var ordinary = func() (ok [256]bool) {
+	for c := 0x20; c < utf8.RuneSelf; c++ {
+		ok[c] = c != '"' && c != '\\'
+	}
+	return ok
+}()
 
 // escape reads one escape sequence, or two that are a surrogate pair.
 func (p *parser) escape() (rune, bool) {
-	r, n, reason := unescape(p.d.src[p.pos:])
+	r, n, reason := unescape(p.src[p.pos:])
 	if reason != "" {
 		return 0, p.fail(reason)
 	}

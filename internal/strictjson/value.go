@@ -12,7 +12,7 @@ type Value struct {
 	i uint32
 }
 
-func (v Value) node() node { return v.d.nodes[v.i] }
+func (v Value) node() *node { return &v.d.nodes[v.i] }
 
 // inner returns the bytes between the quotes of a string.
 func (v Value) inner() []byte {
@@ -55,6 +55,20 @@ func (v Value) Len() int {
 	}
 	return int(v.node().count)
 }
+
+// Node returns the number of the value among all values and names of its text or tape, in the order of the text.
+func (v Value) Node() int { return int(v.i) }
+
+// Nodes returns how many there are.
+func (v Value) Nodes() int {
+	if v.d == nil {
+		return 0
+	}
+	return len(v.d.nodes)
+}
+
+// SameText tells whether both values stand in one text or tape.
+func (v Value) SameText(w Value) bool { return v.d == w.d }
 
 // Get returns the member of that name, compared by characters, or the absent value.
 func (v Value) Get(name string) Value {

@@ -13,11 +13,12 @@ import (
 // notByVectors are reasons that no vector can show, with the cause.
 var notByVectors = map[string]string{
 	// The caller's own mistakes and surroundings.
-	"path_malformed":       "the shim answers error: a path of another form is no request",
-	"random_source_failed": "the system's randomness",
-	"claim_reserved":       "Issuer.Issue alone; sdjwt.issue makes SD-JWTs of any type",
-	"caller_error":         "the shim answers error",
-	"signer_failed":        "a key in a device that does not answer",
+	"path_malformed":              "the shim answers error: a path of another form is no request",
+	"random_source_failed":        "the system's randomness",
+	"claim_reserved":              "Issuer.Issue alone; sdjwt.issue makes SD-JWTs of any type",
+	"caller_error":                "the shim answers error",
+	"signer_failed":               "a key in a device that does not answer",
+	"serialization_inputs_differ": "the issuer's own mistake: Flattened and General get what he signed",
 	// Holder.Receive alone: no operation of the shim receives.
 	"cnf_names_other_key": "Holder.Receive alone",
 	// One request is one verifier, with a replay guard of its own, a resolver that answers, and no status lists yet.
