@@ -52,6 +52,7 @@ var rooms = []room{
 	{"testvectors", nil},
 	{"testvectors/differential", nil},
 	{"testvectors/generate", []string{decred}},
+	{"testvectors/requirements", []string{"testvectors"}},
 	{"testvectors/interop", nil},
 	{"testvectors/shim", []string{"disclosure", "did", "did/pubkey", "did/didkey", "did/didjwk", "did/didethr", "credential", "verifier", "verifier/trust", "internal/strictjson"}},
 }

@@ -7,10 +7,13 @@ import (
 )
 
 const (
-	secProfile = "SD-JWT VC 2.5; the DID profile of package credential"
+	secProfile = "SD-JWT VC 2.5, 2.4; the DID profile of package credential"
+	secNoKey   = "SD-JWT VC 2.5, 2.4, 7.3; the DID profile of package credential"
 	secKeys    = "the DID profile; DID Core 5.3.2, CID 1.0 2.2"
 	secTrust   = "the trust list of package trust"
 	secAsked   = "the verifier's request"
+
+	secAuthority = "SD-JWT VC 7.7; the trust list of package trust"
 )
 
 // scene is a request of vc.verify in the making.
@@ -114,7 +117,7 @@ func (g *generator) issuerKeys() {
 	kid("kid-in-another-case", "fragments are compared byte for byte", "issuer_key_unknown", issuer+"#KEY-1")
 	for _, name := range []string{"x5c", "jwk", "jku", "x5u"} {
 		value := map[string]string{"x5c": `["MIIB"]`, "jwk": thief.public, "jku": `"https://thief.example/keys"`, "x5u": `"https://thief.example/chain"`}[name]
-		g.scene("header-"+name, secProfile, "a header cannot bring its key beside a DID", stranger("header_carries_key"), func(s *scene) {
+		g.scene("header-"+name, secNoKey, "a header cannot bring its key beside a DID", stranger("header_carries_key"), func(s *scene) {
 			s.header.set(name, value)
 			s.signer = thief
 		})
@@ -124,11 +127,11 @@ func (g *generator) issuerKeys() {
 		s.payload.drop("iss")
 		s.reveal("iss", quote(issuer))
 	})
-	g.scene("iss-of-another-trusted-issuer", secSignature, "one trusted issuer signs in the name of another", stranger("signature_invalid"), func(s *scene) {
+	g.scene("iss-of-another-trusted-issuer", "RFC 9901 7.1 step 2.3; SD-JWT VC 2.4", "one trusted issuer signs in the name of another", stranger("signature_invalid"), func(s *scene) {
 		s.issuers.set(other, entry(other))
 		s.signer = transport
 	})
-	g.scene("self-made-card-of-a-trusted-issuer", secSignature, "the right names and the wrong key", stranger("signature_invalid"), func(s *scene) { s.signer = thief })
+	g.scene("self-made-card-of-a-trusted-issuer", "RFC 9901 7.1 step 2.3; SD-JWT VC 2.4", "the right names and the wrong key", stranger("signature_invalid"), func(s *scene) { s.signer = thief })
 	wrong := func(fault, why, reason, doc string) {
 		g.scene(fault, secKeys, why, stranger(reason), func(s *scene) { s.documents.set(issuer, doc) })
 	}
@@ -173,7 +176,7 @@ func (g *generator) keyHistories() {
 		s.documents.set(issuer, documentOf(issuer, `[`+method(issuer, "key-0", retired)+`,`+method(issuer, "key-1", registry)+`]`, `["#key-0","#key-1"]`))
 		s.history = members{{issuer, dates("key-0", until)}}
 	})
-	g.scene("key-before-rotation-signs-as-the-new-one", secSignature, "kid names the new key and the old one signed", stranger("signature_invalid"), func(s *scene) {
+	g.scene("key-before-rotation-signs-as-the-new-one", "RFC 9901 7.1 step 2.3; SD-JWT VC 2.4", "kid names the new key and the old one signed", stranger("signature_invalid"), func(s *scene) {
 		s.documents.set(issuer, documentOf(issuer, `[`+method(issuer, "key-0", retired)+`,`+method(issuer, "key-1", registry)+`]`, `["#key-0","#key-1"]`))
 		s.signer = retired
 	})
@@ -190,22 +193,45 @@ func (g *generator) keyHistories() {
 
 // agencies: trust, and what was asked.
 func (g *generator) agencies() {
-	g.scene("issuer-not-trusted", secTrust, "a self-made issuer with a document of its own", stranger("issuer_not_trusted"), func(s *scene) {
+	g.scene("issuer-not-trusted", secAuthority, "a self-made issuer with a document of its own", stranger("issuer_not_trusted"), func(s *scene) {
 		s.payload.set("iss", quote(other))
 		s.header.set("kid", quote(other+"#key-1"))
 		s.signer = transport
 	})
-	g.scene("issuer-in-another-case", secTrust, "issuers are compared byte for byte", stranger("issuer_not_trusted"), func(s *scene) {
+	g.scene("issuer-in-another-case", secAuthority, "issuers are compared byte for byte", stranger("issuer_not_trusted"), func(s *scene) {
 		id := strings.Replace(issuer, "registry", "Registry", 1)
 		s.payload.set("iss", quote(id))
 		s.header.set("kid", quote(id+"#key-1"))
 		s.documents.set(id, document(id, "key-1", registry))
 	})
-	g.scene("type-not-accredited", secTrust, "a trusted issuer and a type that is not its business", stranger("type_not_accredited"), func(s *scene) {
+	g.scene("type-not-accredited", secAuthority, "a trusted issuer and a type that is not its business", stranger("type_not_accredited"), func(s *scene) {
 		s.issuers.set(issuer, members{{"did", quote(issuer)}, {"types", `["https://registry.example/types/licence"]`}}.text())
 	})
-	g.scene("type-mismatch", secAsked, "another card than was asked for", stranger("type_mismatch"), func(s *scene) { s.payload.set("vct", `"https://registry.example/types/licence"`) })
-	g.scene("type-with-slash", secAsked, "types are compared byte for byte", stranger("type_mismatch"), func(s *scene) { s.payload.set("vct", quote(vct+"/")) })
+	g.scene("type-mismatch", "SD-JWT VC 7.7; the verifier's request", "another card than was asked for", stranger("type_mismatch"), func(s *scene) { s.payload.set("vct", `"https://registry.example/types/licence"`) })
+	g.scene("type-with-slash", "SD-JWT VC 2.2.2.1; the verifier's request", "types are compared byte for byte", stranger("type_mismatch"), func(s *scene) { s.payload.set("vct", quote(vct+"/")) })
+	g.scene("type-in-another-case", "SD-JWT VC 2.2.2.1; the verifier's request", "types are compared byte for byte", stranger("type_mismatch"), func(s *scene) {
+		s.payload.set("vct", quote(strings.Replace(vct, "person", "Person", 1)))
+	})
+	const wider, narrower = "https://registry.example/types/resident", "https://registry.example/types/resident-of-a-valley"
+	accredited := func(s *scene, typ string) {
+		s.issuers.set(issuer, members{{"did", quote(issuer)}, {"types", `[` + quote(typ) + `]`}}.text())
+	}
+	g.scene("accreditation-for-the-type-extended", secAuthority, "whoever may issue a type may not for that reason issue what extends it", stranger("type_not_accredited"), func(s *scene) {
+		accredited(s, wider)
+		s.payload.set("vct", quote(narrower))
+		s.request.set("type", quote(narrower))
+	})
+	g.scene("aka-vcts-names-an-accredited-type", secAuthority, "the issuer says what else a card is; that is no accreditation for its type", stranger("type_not_accredited"), func(s *scene) {
+		accredited(s, wider)
+		s.payload.set("vct", quote(narrower))
+		s.payload.set("aka_vcts", `[`+quote(wider)+`]`)
+		s.request.set("type", quote(narrower))
+	})
+	g.scene("aka-vcts-names-the-type-that-was-asked-for", secAuthority, "a card of a type that was not asked for, whatever else it says it is", stranger("type_mismatch"), func(s *scene) {
+		accredited(s, narrower)
+		s.payload.set("vct", quote(narrower))
+		s.payload.set("aka_vcts", `[`+quote(vct)+`]`)
+	})
 	g.scene("issuer-did-not-found", secTrust, "trusted, and nowhere to be found", stranger("issuer_did_not_found"), func(s *scene) { s.documents.drop(issuer) })
 	g.scene("issuer-did-malformed", "DID Core 3.1", "trusted by mistake: no DID", stranger("issuer_did_malformed"), func(s *scene) {
 		s.payload.set("iss", `"did:web:"`)
@@ -229,24 +255,24 @@ func (g *generator) agencies() {
 		s.want = `{"address":{"city":"Thimphu"},"licences":["A"]}`
 	})
 	for _, c := range []struct {
-		fault, reason string
-		change        func(*scene)
+		fault, section, reason string
+		change                 func(*scene)
 	}{
-		{"stolen-presentation-to-other-audience", "audience_mismatch", func(s *scene) { s.kb.payload.set("aud", `"https://licensing.example"`) }},
-		{"replayed-presentation", "nonce_mismatch", func(s *scene) { s.kb.payload.set("nonce", `"n-before"`) }},
-		{"expired-card", "expired", func(s *scene) { s.payload.set("exp", fmt.Sprint(issued+1)) }},
-		{"copied-card", "key_binding_missing", func(s *scene) { s.kb = nil }},
+		{"stolen-presentation-to-other-audience", secKBAud, "audience_mismatch", func(s *scene) { s.kb.payload.set("aud", `"https://licensing.example"`) }},
+		{"replayed-presentation", secKBAud, "nonce_mismatch", func(s *scene) { s.kb.payload.set("nonce", `"n-before"`) }},
+		{"expired-card", "RFC 9901 7.1 step 6, 7.3 step 4; SD-JWT VC 2.4", "expired", func(s *scene) { s.payload.set("exp", fmt.Sprint(issued+1)) }},
+		{"copied-card", "RFC 9901 7.3 step 2, 9.5; SD-JWT VC 2.4", "key_binding_missing", func(s *scene) { s.kb = nil }},
 	} {
-		g.scene(c.fault, secKBAud, "the cheap checks come before the issuer's key is looked for", stranger(c.reason), c.change)
+		g.scene(c.fault, c.section, "the cheap checks come before the issuer's key is looked for", stranger(c.reason), c.change)
 	}
 	for _, c := range []struct {
-		fault, reason string
-		change        func(*scene)
+		fault, section, reason string
+		change                 func(*scene)
 	}{
-		{"stolen-card", "key_binding_signature", func(s *scene) { s.kb.signer = thief }},
-		{"disclosure-of-another-card", "disclosure_not_referenced", func(s *scene) { s.shown = append(s.shown, s.disclosure(`"age_over_60"`, `true`)) }},
+		{"stolen-card", secKBSign, "key_binding_signature", func(s *scene) { s.kb.signer = thief }},
+		{"disclosure-of-another-card", "RFC 9901 7.1 step 5, 7.3 step 4; SD-JWT VC 2.4", "disclosure_not_referenced", func(s *scene) { s.shown = append(s.shown, s.disclosure(`"age_over_60"`, `true`)) }},
 	} {
-		g.scene(c.fault, secKBSign, "found after the issuer's signature, in what the holder added", reject(c.reason), c.change)
+		g.scene(c.fault, c.section, "found after the issuer's signature, in what the holder added", reject(c.reason), c.change)
 	}
 	g.scene("status-cannot-be-asked", secStatus, "a card with a status and no status list", members{{"verdict", `"inconclusive"`}, {"reason", `"status_unavailable"`}}, func(s *scene) {
 		s.payload.set("status", `{"status_list":{"idx":1,"uri":"https://registry.example/status/1"}}`)

@@ -10,8 +10,9 @@ import (
 const (
 	secHolderKey = "RFC 9901 7.3 step 5.1, RFC 7800 3.2"
 	secKB        = "RFC 9901 4.3"
-	secKBTyp     = "RFC 9901 7.3 step 5.4"
-	secKBSign    = "RFC 9901 7.3 step 5.3"
+	secKBForm    = "RFC 9901 4, 7.3 step 3; SD-JWT VC 2.2"
+	secKBTyp     = "RFC 9901 7.3 step 5.4, 4.3"
+	secKBSign    = "RFC 9901 7.3 step 5.3, 4.3.2; SD-JWT VC 2.2.2.3, 2.4"
 	secKBTime    = "RFC 9901 7.3 step 5.5"
 	secKBAud     = "RFC 9901 7.3 step 5.6"
 	secKBHash    = "RFC 9901 7.3 step 5.7, 4.3.1"
@@ -37,7 +38,7 @@ func (g *generator) holderKeys() {
 		c.payload.set("cnf", `{"jwk":`+with(pema.public, "key_ops", `["sign"]`)+`}`)
 	})
 	g.vc("cnf-with-kid-beside-jwk", secHolderKey, "a reference beside the key is ignored", accept(), func(c *card) { c.payload.set("cnf", `{"kid":"wallet-1","jwk":`+pema.public+`}`) })
-	g.vc("cnf-absent", secHolderKey, "a key binding and no key that it is bound to", reject("cnf_missing"), func(c *card) { c.payload.drop("cnf") })
+	g.vc("cnf-absent", "RFC 9901 7.3 step 5.1, 7.1 step 6, 3.3; SD-JWT VC 2.2.2.3", "a key binding and no key that it is bound to", reject("cnf_missing"), func(c *card) { c.payload.drop("cnf") })
 	short := strings.Replace(pema.public, `"x":"`, `"x":"AA`, 1)
 	for fault, value := range map[string]string{
 		"cnf-with-private-key":          `{"jwk":` + pema.private + `}`,
@@ -68,9 +69,9 @@ func yOf(k key) string {
 
 // bindings: key bindings of the right form that are not for this verifier, request, card or time.
 func (g *generator) bindings() {
-	g.vc("key-bound", secKB, "a presentation as it must be", accept(), func(*card) {})
-	g.vc("key-binding-missing", "RFC 9901 7.3 step 2", "a copied card without its holder", reject("key_binding_missing"), func(c *card) { c.kb = nil })
-	g.vc("key-binding-not-required", "RFC 9901 7.3 step 1", "the verifier decides whether it is needed", accept(), func(c *card) {
+	g.vc("key-bound", "RFC 9901 4.3, 7.3, 3.3; SD-JWT VC 2.4", "a presentation as it must be", accept(), func(*card) {})
+	g.vc("key-binding-missing", "RFC 9901 7.3 step 2, 9.5", "a copied card without its holder", reject("key_binding_missing"), func(c *card) { c.kb = nil })
+	g.vc("key-binding-not-required", "RFC 9901 7.3 step 1, 9.5", "the verifier decides whether it is needed", accept(), func(c *card) {
 		c.kb = nil
 		c.request.set("require_key_binding", "false")
 	})
@@ -80,7 +81,7 @@ func (g *generator) bindings() {
 	} {
 		g.vc(fault, secKBAud, "a stolen presentation to somebody else", reject("audience_mismatch"), func(c *card) { c.kb.payload.set("aud", quote(aud)) })
 	}
-	g.vc("audience-mismatch-though-not-required", secKBAud, "a key binding that is there is checked", reject("audience_mismatch"), func(c *card) {
+	g.vc("audience-mismatch-though-not-required", "RFC 9901 7.3 step 1, 7.3 step 5.6", "a key binding that is there is checked", reject("audience_mismatch"), func(c *card) {
 		c.kb.payload.set("aud", `"https://licensing.example"`)
 		c.request.set("require_key_binding", "false")
 	})
@@ -195,12 +196,13 @@ func (g *generator) bindingForms() {
 	header := func(fault, section, why, reason string, change func(*binding)) {
 		g.vc(fault, section, why, reject(reason), func(c *card) { change(c.kb) })
 	}
-	header("key-binding-alg-none", "RFC 9901 7.3 step 5.2", "none must not be accepted", "alg_unsupported", func(b *binding) { b.header.set("alg", `"none"`) })
-	header("key-binding-mac-with-the-public-key", "RFC 9901 7.3 step 5.2", "a public key is no secret", "alg_unsupported", func(b *binding) {
+	header("key-binding-alg-none", "RFC 9901 7.3 step 5.2, 4.3", "none must not be accepted", "alg_unsupported", func(b *binding) { b.header.set("alg", `"none"`) })
+	header("key-binding-alg-absent", "RFC 9901 4.3, 7.3 step 5.2", "alg is required", "alg_unsupported", func(b *binding) { b.header.drop("alg") })
+	header("key-binding-mac-with-the-public-key", "RFC 9901 7.3 step 5.2, 4.3", "a public key is no secret", "alg_unsupported", func(b *binding) {
 		b.header.set("alg", `"HS256"`)
 		b.signer.sign = mac(pema.public)
 	})
-	header("key-binding-alg-of-another-key", "RFC 9901 7.3 step 5.2", "the key decides about the algorithm", "alg_mismatch", func(b *binding) { b.header.set("alg", `"ES256K"`) })
+	header("key-binding-alg-of-another-key", "RFC 9901 7.3 step 5.2, 4.3", "the key decides about the algorithm", "alg_mismatch", func(b *binding) { b.header.set("alg", `"ES256K"`) })
 	header("key-binding-crit-unknown", secCrit, "an extension that must be understood", "header_crit_unknown", func(b *binding) { b.header.set("crit", `["x"]`) })
 	g.vc("key-binding-with-further-claims", secKB, "further claims may be added", accept(), func(c *card) {
 		c.kb.payload.set("transaction", `{"desk":4}`)
@@ -209,13 +211,25 @@ func (g *generator) bindingForms() {
 	g.vc("key-binding-with-exp-ahead", "RFC 9901 4.3, 7.3 step 5.8", "further claims may be added, and this one allows the time", accept(), func(c *card) {
 		c.kb.payload.set("exp", fmt.Sprint(now+60))
 	})
-	g.vc("two-key-bindings", secCompact, "there is one key binding JWT and it is the last part", reject("base64url_malformed"), func(c *card) {
+	g.vc("key-binding-expired", "RFC 9901 7.3 step 5.8, RFC 7519 4.1.4", "a JWT that has exp means it", reject("key_binding_too_old"), func(c *card) {
+		c.kb.payload.set("exp", fmt.Sprint(now-skew))
+	})
+	g.vc("key-binding-not-valid-yet", "RFC 9901 7.3 step 5.8, RFC 7519 4.1.5", "a JWT that has nbf means it", reject("key_binding_in_future"), func(c *card) {
+		c.kb.payload.set("nbf", fmt.Sprint(now+skew+1))
+	})
+	g.vc("key-binding-before-disclosures", secKBForm, "the key binding JWT is the last part", reject("base64url_malformed"), func(c *card) {
+		c.edit = func(s string) string {
+			i, j := strings.IndexByte(s, '~'), strings.LastIndexByte(s, '~')
+			return s[:i] + s[j:] + s[i:j+1]
+		}
+	})
+	g.vc("two-key-bindings", secKBForm, "there is one key binding JWT and it is the last part", reject("base64url_malformed"), func(c *card) {
 		c.edit = func(s string) string { return s + s[strings.LastIndexByte(s, '~'):] }
 	})
-	g.vc("tilde-after-key-binding", secCompact, "there is one key binding JWT and it is the last part", reject("base64url_malformed"), func(c *card) {
+	g.vc("tilde-after-key-binding", secKBForm, "there is one key binding JWT and it is the last part", reject("base64url_malformed"), func(c *card) {
 		c.edit = func(s string) string { return s + "~" }
 	})
-	g.vc("key-binding-truncated", secCompact, "a key binding JWT has three parts", reject("sd_jwt_malformed"), func(c *card) {
+	g.vc("key-binding-truncated", secKBForm, "a key binding JWT has three parts", reject("sd_jwt_malformed"), func(c *card) {
 		c.edit = func(s string) string { return s[:strings.LastIndexByte(s, '.')] }
 	})
 }

@@ -10,11 +10,11 @@ import (
 const (
 	secJOSE      = "RFC 7515 4, RFC 8725 3.1"
 	secCrit      = "RFC 7515 4.1.11"
-	secTyp       = "SD-JWT VC 2.2.1"
-	secAlg       = "RFC 9901 7.1 step 2.1"
-	secSignature = "RFC 9901 7.1 step 2.2"
-	secTimes     = "RFC 9901 7.1 step 6, RFC 7519 4.1"
-	secNotHidden = "SD-JWT VC 2.2.2.3"
+	secTyp       = "SD-JWT VC 2.2.1, 2.1"
+	secAlg       = "RFC 9901 7.1 step 2.1, 4.1"
+	secSignature = "RFC 9901 7.1 step 2.2, 4.1, 9.1"
+	secTimes     = "RFC 9901 7.1 step 6, RFC 7519 4.1; SD-JWT VC 2.2.2.3"
+	secNotHidden = "SD-JWT VC 2.2.2.3; RFC 9901 9.7"
 	secVCT       = "SD-JWT VC 2.2.2.1"
 	secStatus    = "Token Status List 6.2"
 )
@@ -44,7 +44,7 @@ func (g *generator) headers() {
 		c.header.set("alg", `"HS256"`)
 		c.signer.sign = mac(registry.public)
 	})
-	g.vc("alg-none-without-signature", secCompact, "an unsecured JWS is no JWT of an issuer", reject("sd_jwt_malformed"), func(c *card) {
+	g.vc("alg-none-without-signature", "RFC 9901 4.1, 9.1, 7.1 step 2.1", "an unsecured JWS is no JWT of an issuer", reject("sd_jwt_malformed"), func(c *card) {
 		c.header.set("alg", `"none"`)
 		c.signature = func([]byte) []byte { return nil }
 	})
@@ -52,7 +52,7 @@ func (g *generator) headers() {
 		g.vc(fault, secAlg, "the key decides about the algorithm", reject("alg_mismatch"), func(c *card) { c.header.set("alg", quote(alg)) })
 	}
 	g.typs()
-	g.vc("kid-is-a-number-without-the-vc-rules", "RFC 9901 4.1", "RFC 9901 alone has no use for kid; sd-jwt-python's test cases have one such header", accept(), func(c *card) {
+	g.vc("kid-is-a-number-without-the-vc-rules", "RFC 7515 4.1.4", "RFC 9901 alone has no use for kid; sd-jwt-python's test cases have one such header", accept(), func(c *card) {
 		c.header.set("kid", `42`)
 		c.request.set("profile", `"sd-jwt"`)
 	})
@@ -174,6 +174,10 @@ func (g *generator) times() {
 			k.reveal(c.claim, c.value)
 		})
 	}
+	g.vc("disclosed-aud-of-another-verifier", "RFC 9901 9.7, 7.1 step 6", "without the rules of SD-JWT VC a validity claim may be disclosed, and counts", reject("audience_mismatch"), func(c *card) {
+		c.request.set("profile", `"sd-jwt"`)
+		c.reveal("aud", `["https://licensing.example"]`)
+	})
 }
 
 // plainClaims: what may not be hidden, and what must be there.
@@ -188,7 +192,7 @@ func (g *generator) plainClaims() {
 			c.reveal(claim, value)
 		})
 	}
-	g.vc("disclosed-vct", secVCT, "a card whose type is not in the clear has none", reject("vct_missing"), func(c *card) {
+	g.vc("disclosed-vct", "SD-JWT VC 2.2.2.3, 2.2.2.1", "a card whose type is not in the clear has none", reject("vct_missing"), func(c *card) {
 		c.payload.drop("vct")
 		c.reveal("vct", quote(vct))
 	})
@@ -205,10 +209,35 @@ func (g *generator) plainClaims() {
 		return `{"status_list":{"idx":1,"uri":"https://registry.example/status/1","_sd":[` + quote(c.decoy()) + `]}}`
 	})
 	inside("digest-inside-aka-vcts", "aka_vcts", func(c *card) string { return `["https://registry.example/types/resident",` + place(c.decoy()) + `]` })
-	g.vc("vct-absent", secVCT, "vct is required", reject("vct_missing"), func(c *card) { c.payload.drop("vct") })
+	g.vc("vct-absent", "SD-JWT VC 2.2.2.3, 2.2.2.1; RFC 9901 7.1 step 6", "vct is required", reject("vct_missing"), func(c *card) { c.payload.drop("vct") })
 	for fault, value := range map[string]string{"vct-is-a-number": `1`, "vct-is-an-array": `[` + quote(vct) + `]`, "vct-is-empty": `""`, "vct-is-null": `null`} {
 		g.vc(fault, secVCT, "vct is a string", reject("claim_malformed"), func(c *card) { c.payload.set("vct", value) })
 	}
+	const secOtherTypes = "SD-JWT VC 2.2.2.2"
+	for fault, value := range map[string]string{
+		"aka-vcts-is-a-string": `"https://registry.example/types/resident"`, "aka-vcts-is-empty": `[]`, "aka-vcts-is-null": `null`,
+		"aka-vcts-holds-a-number": `["https://registry.example/types/resident",1]`, "aka-vcts-holds-an-empty-name": `[""]`,
+	} {
+		g.vc(fault, secOtherTypes, "aka_vcts is a non-empty array of names", reject("claim_malformed"), func(c *card) { c.payload.set("aka_vcts", value) })
+	}
+	g.vc("aka-vcts-holds-the-vct", secOtherTypes, "vct is not repeated among the other types", reject("claim_malformed"), func(c *card) {
+		c.payload.set("aka_vcts", `["https://registry.example/types/resident",`+quote(vct)+`]`)
+	})
+	g.vc("aka-vcts", secOtherTypes, "a card that is of other types too", accept(), func(c *card) {
+		c.payload.set("aka_vcts", `["https://registry.example/types/resident"]`)
+	})
+	bare := func(c *card) {
+		c.sd, c.shown, c.found = nil, nil, nil
+		c.payload.drop("_sd_alg")
+	}
+	g.vc("nothing-concealed", "SD-JWT VC 2.2.2.5", "a card without _sd and without disclosures", accept(), func(c *card) {
+		bare(c)
+		c.payload.set("full_name", `"Pema Lhamo"`)
+	})
+	g.vc("disclosure-where-nothing-is-concealed", "SD-JWT VC 2.2.2.5", "a card without digests has no disclosures", reject("disclosure_not_referenced"), func(c *card) {
+		bare(c)
+		c.shown = []string{c.disclosure(`"full_name"`, `"Pema Lhamo"`)}
+	})
 	g.vc("iss-is-an-array", "RFC 7519 4.1.1", "iss is a string", reject("claim_malformed"), func(c *card) { c.payload.set("iss", `[`+quote(issuer)+`]`) })
 	for fault, value := range map[string]string{
 		"status-is-empty": `{}`, "status-is-null": `null`, "status-of-another-mechanism": `{"office_list":{"page":4}}`, "status-without-uri": `{"status_list":{"idx":1}}`,

@@ -5,19 +5,21 @@ import "strings"
 // Sections of RFC 9901.
 const (
 	secCompact  = "RFC 9901 4"
+	secForm     = "RFC 9901 4, 7.1 step 1; SD-JWT VC 2.2"
 	secPayload  = "RFC 9901 4.1"
 	secHash     = "RFC 9901 4.1.1"
+	secGoodHash = "RFC 9901 4.1.1, 7.1 step 2.4, 9.4"
 	secMember   = "RFC 9901 4.2.1"
 	secElement  = "RFC 9901 4.2.2"
 	secDigest   = "RFC 9901 4.2.3"
 	secSD       = "RFC 9901 4.2.4.1"
 	secArray    = "RFC 9901 4.2.4.2"
 	secDecoys   = "RFC 9901 4.2.5"
-	secRecurse  = "RFC 9901 4.2.6"
+	secRecurse  = "RFC 9901 4.2.6, 7.1 step 3.3.2.5"
 	secInsert   = "RFC 9901 7.1 step 3.3.2"
 	secReplace  = "RFC 9901 7.1 step 3.3.3"
-	secRepeated = "RFC 9901 7.1 step 4"
-	secUnused   = "RFC 9901 7.1 step 5"
+	secRepeated = "RFC 9901 7.1 step 4, 4.1"
+	secUnused   = "RFC 9901 7.1 step 5, 9.2"
 )
 
 // revealed: what an honest holder may show.
@@ -71,6 +73,15 @@ func (g *generator) arraysAndRecursion() {
 		c.shown = []string{d}
 		c.want = `{"iss":` + quote(issuer) + `,"iat":1767225600,"readings":[null]}`
 	})
+	g.plain("element-values-of-every-kind", secElement, "an element can be of any JSON type", accept(), func(c *card) {
+		var places, values []string
+		for _, v := range []string{`null`, `false`, `0`, `-1.50`, `12345678901234567890`, `""`, `[]`, `{}`, `[["A"]]`, `{"kind":"A"}`} {
+			p, d := c.element(v)
+			places, values, c.shown = append(places, p), append(values, v), append(c.shown, d)
+		}
+		c.payload.set("readings", `[`+strings.Join(places, ",")+`]`)
+		c.want = `{"iss":` + quote(issuer) + `,"iat":1767225600,"readings":[` + strings.Join(values, ",") + `]}`
+	})
 	g.plain("array-left-empty", "RFC 9901 7.1 step 3.4", "an array of which nothing is shown becomes []", accept(), func(c *card) {
 		p, _ := c.element(`"A"`)
 		c.payload.set("licences", `[`+p+`,`+place(c.decoy())+`]`)
@@ -96,7 +107,7 @@ func (g *generator) arraysAndRecursion() {
 		c.refer(parent)
 		c.shown = []string{child}
 	})
-	g.plain("recursive-array-in-array", secRecurse, "an element that is an array with concealed elements", accept(), func(c *card) {
+	g.plain("recursive-array-in-array", "RFC 9901 4.2.6, 7.1 step 3.3.3.3", "an element that is an array with concealed elements", accept(), func(c *card) {
 		pi, inner := c.element(`"deep"`)
 		ph, _ := c.element(`"hidden"`)
 		po, outer := c.element(`["open",` + ph + `,` + pi + `]`)
@@ -188,11 +199,21 @@ func (g *generator) digests() {
 		c.payload.set("licences", `[{"...":`+quote(c.decoy())+`,"kind":"A"}]`)
 	})
 	g.plain("array-digest-is-a-number", secArray, "a placeholder's value is a digest", placeholder, func(c *card) { c.payload.set("licences", `[{"...":1}]`) })
+	g.plain("array-digest-under-another-name", secArray, "the name is three dots; one character that looks like them is a claim's name", reject("disclosure_not_referenced"), func(c *card) {
+		_, d := c.element(`"A"`)
+		c.payload.set("licences", `[{"…":`+quote(c.digest(d))+`}]`)
+		c.shown = []string{d}
+	})
+	g.plain("array-digest-over-decoded-disclosure", secArray, "the digest of an element is over the base64url text too", reject("disclosure_not_referenced"), func(c *card) {
+		_, d := c.element(`"A"`)
+		c.payload.set("licences", `[`+place(digestBy("", string(unb64(d))))+`]`)
+		c.shown = []string{d}
+	})
 	g.plain("ellipsis-outside-of-an-array", secPayload, "... is reserved for elements of arrays", reject("reserved_claim_name"), func(c *card) {
 		c.payload.set("address", place(c.decoy()))
 	})
-	for fault, value := range map[string]string{"sd-alg-unknown": `"sha3-1024"`, "sd-alg-broken-hash": `"md5"`, "sd-alg-in-upper-case": `"SHA-256"`, "sd-alg-is-a-number": `256`, "sd-alg-is-null": `null`} {
-		g.plain(fault, secHash, "_sd_alg must name a hash that is understood and secure", reject("sd_alg_unsupported"), func(c *card) { c.payload.set("_sd_alg", value) })
+	for fault, value := range map[string]string{"sd-alg-unknown": `"sha3-1024"`, "sd-alg-broken-hash": `"md5"`, "sd-alg-truncated-hash": `"sha-256-64"`, "sd-alg-in-upper-case": `"SHA-256"`, "sd-alg-is-a-number": `256`, "sd-alg-is-null": `null`} {
+		g.plain(fault, secGoodHash, "_sd_alg must name a hash that is understood and secure", reject("sd_alg_unsupported"), func(c *card) { c.payload.set("_sd_alg", value) })
 	}
 	g.plain("sd-alg-nested", secHash, "_sd_alg stands at the top level or nowhere", reject("sd_alg_nested"), func(c *card) {
 		c.payload.set("address", `{"_sd_alg":"sha-512"}`)
@@ -237,21 +258,26 @@ func (g *generator) disclosures() {
 		d := c.disclosure(`"full_name"`, `"Pema Lhamo"`)
 		c.sd, c.shown = []string{slack(c.digest(d))}, []string{d}
 	})
-	g.plain("claim-name-exists-in-plain", secInsert+".3", "a disclosure may not replace what the issuer signed in the clear", reject("claim_exists"), func(c *card) {
+	g.plain("claim-name-exists-in-plain", secInsert+".3, 4.2.1", "a disclosure may not replace what the issuer signed in the clear", reject("claim_exists"), func(c *card) {
 		c.payload.set("full_name", `"Karma Dorji"`)
 		c.shown = []string{c.hide("full_name", `"Pema Lhamo"`)}
 	})
-	g.plain("claim-name-revealed-twice", secInsert+".3", "two disclosures of one name", reject("claim_exists"), func(c *card) {
+	g.plain("claim-exists-and-signature-invalid", "RFC 9901 7.1, 9.1", "the first fault ends it: nothing of a disclosure is said before the signature is right", reject("signature_invalid"), func(c *card) {
+		c.payload.set("full_name", `"Karma Dorji"`)
+		c.shown = []string{c.hide("full_name", `"Pema Lhamo"`)}
+		c.signer = thief
+	})
+	g.plain("claim-name-revealed-twice", secInsert+".3, 4.2.1", "two disclosures of one name", reject("claim_exists"), func(c *card) {
 		c.shown = []string{c.hide("full_name", `"Karma Dorji"`), c.hide("full_name", `"Pema Lhamo"`)}
 	})
-	g.plain("claim-name-revealed-twice-among-many", secInsert+".3", "the check must hold however many claims there are", reject("claim_exists"), func(c *card) {
+	g.plain("claim-name-revealed-twice-among-many", secInsert+".3, 4.2.1", "the check must hold however many claims there are", reject("claim_exists"), func(c *card) {
 		for i := range 40 {
 			c.reveal("claim "+string(rune('A'+i)), `true`)
 		}
 		c.shown = append(c.shown, c.hide("claim A", `false`))
 	})
 	for fault, name := range map[string]string{"claim-is-called-sd": "_sd", "claim-is-called-ellipsis": "..."} {
-		g.plain(fault, secInsert+".2", "a disclosure may not bring digests in by this name", reject("reserved_claim_name"), func(c *card) { c.reveal(name, `["x"]`) })
+		g.plain(fault, secInsert+".2, 4.2.1", "a disclosure may not bring digests in by this name", reject("reserved_claim_name"), func(c *card) { c.reveal(name, `["x"]`) })
 	}
 	form := func(fault, section, why string, make func(c *card) string) {
 		g.plain(fault, section, why, reject("disclosure_malformed"), func(c *card) { c.shown = []string{c.refer(make(c))} })

@@ -40,13 +40,14 @@ func (g *generator) encodings() {
 	g.malformedJSON()
 	g.malformedBase64()
 	whole := func(fault, why string, edit func(string) string) {
-		g.plain(fault, secCompact, why, reject("sd_jwt_malformed"), func(c *card) {
+		g.plain(fault, secForm, why, reject("sd_jwt_malformed"), func(c *card) {
 			c.reveal("full_name", `"Pema Lhamo"`)
 			c.edit = edit
 		})
 	}
 	whole("empty", "nothing was sent", func(string) string { return "" })
 	whole("no-tilde", "a JWT alone is no SD-JWT", func(s string) string { return s[:strings.IndexByte(s, '~')] })
+	whole("last-tilde-omitted", "the last tilde belongs to the form", func(s string) string { return s[:len(s)-1] })
 	whole("truncated-in-disclosure", "what stands after the last tilde must be a key binding JWT", func(s string) string { return s[:len(s)-9] })
 	whole("truncated-in-signature", "the first tilde is missing", func(s string) string { return s[:strings.IndexByte(s, '~')-9] })
 	whole("empty-disclosure", "a disclosure has at least one character", func(s string) string { return s + "~" })
@@ -54,9 +55,11 @@ func (g *generator) encodings() {
 	whole("jwt-of-five-parts", "a JWE is no JWS", func(s string) string { return strings.Replace(s, ".", ".AA.AA.", 1) })
 	whole("jwt-missing", "a tilde and no JWT before it", func(s string) string { return s[strings.IndexByte(s, '~'):] })
 	whole("line-break-at-the-end", "nothing may follow the last tilde but a key binding JWT", func(s string) string { return s + "\n" })
-	whole("signature-empty", "a JWS without a signature", func(s string) string {
-		i := strings.IndexByte(s, '~')
-		return s[:strings.LastIndexByte(s[:i], '.')+1] + s[i:]
+	g.plain("signature-empty", secSignature, "a JWS without a signature", reject("sd_jwt_malformed"), func(c *card) {
+		c.edit = func(s string) string {
+			i := strings.IndexByte(s, '~')
+			return s[:strings.LastIndexByte(s[:i], '.')+1] + s[i:]
+		}
 	})
 }
 
