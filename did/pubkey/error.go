@@ -5,12 +5,14 @@ type Reason string
 
 // Reasons.
 const (
-	Malformed         Reason = "key_malformed"          // not the form that was asked for: syntax, length, encoding, a missing or duplicate member
+	Malformed         Reason = "key_malformed"          // not the form that was asked for: syntax, encoding, a missing or duplicate member
 	TooLarge          Reason = "key_too_large"          // beyond the bound, refused before it is read
-	Unsupported       Reason = "key_unsupported"        // a key type, curve or multicodec that is not in use here
+	Unsupported       Reason = "key_unsupported"        // a key type, curve or multicodec that is not in use here: RSA, P-521, Ed448 and more
+	TooSmall          Reason = "key_too_small"          // RSA below 2048 bits (RFC 7518 section 3.3); RSA of any size is not in use here
+	WrongLength       Reason = "key_wrong_length"       // a coordinate or a key has not exactly the length of its curve
 	OffCurve          Reason = "key_off_curve"          // the coordinates are no point of the curve, or its identity
 	LowOrder          Reason = "key_low_order"          // a point of a small subgroup: signatures under it prove nothing
-	NonCanonical      Reason = "key_non_canonical"      // a second encoding of a point: identifiers made from it would not be unique
+	NonCanonical      Reason = "key_non_canonical"      // a second spelling, a coordinate not reduced or base64url with bits left over: identifiers would not be unique
 	PrivateMember     Reason = "key_private_member"     // private key material where only a public key may stand
 	NotPrivate        Reason = "key_not_private"        // a private key was asked for and its private part is missing or out of range
 	Mismatch          Reason = "key_mismatch"           // the public part does not belong to the private part

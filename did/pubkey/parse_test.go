@@ -43,7 +43,12 @@ func TestParseJWK(t *testing.T) {
 		"RSA private factor":         {`{` + ecKey + `,"dp":"AA"}`, PrivateMember},
 		"symmetric":                  {`{"kty":"oct","k":"AAAA"}`, PrivateMember},
 		"symmetric beside EC":        {`{` + ecKey + `,"k":"AAAA"}`, PrivateMember},
-		"RSA":                        {`{"kty":"RSA","n":"AQAB","e":"AQAB"}`, Unsupported},
+		"RSA of 17 bits":             {`{"kty":"RSA","n":"AQAB","e":"AQAB"}`, TooSmall},
+		"RSA of 2047 bits":           {`{"kty":"RSA","n":"` + modulus(0x7f) + `","e":"AQAB"}`, TooSmall},
+		"RSA of 2047 bits, padded":   {`{"kty":"RSA","n":"` + modulus(0, 0x7f) + `","e":"AQAB"}`, TooSmall},
+		"RSA of 2048 bits":           {`{"kty":"RSA","n":"` + modulus(0x80) + `","e":"AQAB"}`, Unsupported},
+		"RSA without a modulus":      {`{"kty":"RSA","e":"AQAB"}`, Unsupported},
+		"RSA of an empty modulus":    {`{"kty":"RSA","n":"","e":"AQAB"}`, Unsupported},
 		"P-521":                      {`{"kty":"EC","crv":"P-521","x":"AA","y":"AA"}`, Unsupported},
 		"Ed448":                      {`{"kty":"OKP","crv":"Ed448","x":"AA"}`, Unsupported},
 		"Ed25519 as EC":              {`{"kty":"EC","crv":"Ed25519","x":"` + xEd + `"}`, Unsupported},
@@ -62,14 +67,14 @@ func TestParseJWK(t *testing.T) {
 		"nothing":                    {``, Malformed},
 		"padding":                    {`{"kty":"OKP","crv":"Ed25519","x":"` + xEd + `="}`, Malformed},
 		"standard alphabet":          {`{"kty":"OKP","crv":"Ed25519","x":"` + strings.Replace(xEd, "_", "/", 1) + `"}`, Malformed},
-		"second spelling of tail":    {`{"kty":"OKP","crv":"Ed25519","x":"` + xEd[:42] + `p"}`, Malformed},
+		"second spelling of tail":    {`{"kty":"OKP","crv":"Ed25519","x":"` + xEd[:42] + `p"}`, NonCanonical},
 		"line break inside":          {`{"kty":"OKP","crv":"Ed25519","x":"` + xEd[:42] + `\n"}`, Malformed},
-		"short coordinate":           {`{"kty":"EC","crv":"P-256","x":"` + x256[:42] + `","y":"` + y256 + `"}`, Malformed},
-		"canonical and short":        {`{"kty":"EC","crv":"P-256","x":"` + x256[:40] + `","y":"` + y256 + `"}`, Malformed},
-		"canonical and long":         {`{"kty":"EC","crv":"P-256","x":"` + x256 + `","y":"` + shifted(t)[1] + `"}`, Malformed},
-		"lengths that add up":        {`{"kty":"EC","crv":"P-256","x":"` + shifted(t)[0] + `","y":"` + shifted(t)[1] + `"}`, Malformed},
-		"long coordinate":            {`{"kty":"EC","crv":"P-256","x":"AA` + x256 + `","y":"` + y256 + `"}`, Malformed},
-		"P-256 point as P-384":       {`{"kty":"EC","crv":"P-384","x":"` + x256 + `","y":"` + y256 + `"}`, Malformed},
+		"short coordinate":           {`{"kty":"EC","crv":"P-256","x":"` + x256[:42] + `","y":"` + y256 + `"}`, WrongLength},
+		"canonical and short":        {`{"kty":"EC","crv":"P-256","x":"` + x256[:40] + `","y":"` + y256 + `"}`, WrongLength},
+		"canonical and long":         {`{"kty":"EC","crv":"P-256","x":"` + x256 + `","y":"` + shifted(t)[1] + `"}`, WrongLength},
+		"lengths that add up":        {`{"kty":"EC","crv":"P-256","x":"` + shifted(t)[0] + `","y":"` + shifted(t)[1] + `"}`, WrongLength},
+		"long coordinate":            {`{"kty":"EC","crv":"P-256","x":"AAAA` + x256 + `","y":"` + y256 + `"}`, WrongLength},
+		"P-256 point as P-384":       {`{"kty":"EC","crv":"P-384","x":"` + x256 + `","y":"` + y256 + `"}`, WrongLength},
 		"P-256 point as secp256k1":   {`{"kty":"EC","crv":"secp256k1","x":"` + x256 + `","y":"` + y256 + `"}`, OffCurve},
 		"off curve":                  {`{"kty":"EC","crv":"P-256","x":"` + y256 + `","y":"` + x256 + `"}`, OffCurve},
 		"zero point":                 {`{"kty":"EC","crv":"P-256","x":"` + zeros + `","y":"` + zeros + `"}`, OffCurve},
@@ -92,6 +97,11 @@ func TestParseJWK(t *testing.T) {
 			t.Errorf("%s: got %v, want %v", name, err, c.want)
 		}
 	}
+}
+
+// modulus is an RSA modulus of 256 bytes that begins with the last of first, after the others.
+func modulus(first ...byte) string {
+	return base64.RawURLEncoding.EncodeToString(append(first, bytes.Repeat([]byte{0xff}, 255)...))
 }
 
 // shifted moves one byte from x to y: together they have the right length and spell the same point.
@@ -196,7 +206,7 @@ func TestSmallSubgroup(t *testing.T) {
 		for _, sign := range []byte{0, 0x80} {
 			b := le(y)
 			b[31] |= sign
-			if _, err := fromEdwards(b); !errors.Is(err, LowOrder) {
+			if _, err := fromForm(edwards, b); !errors.Is(err, LowOrder) {
 				t.Errorf("order %d: %v", order, err)
 			}
 		}
@@ -206,15 +216,15 @@ func TestSmallSubgroup(t *testing.T) {
 	}
 	for i := range int64(19) { // p to p+18 are second encodings of 0 to 18
 		y := new(big.Int).Add(fieldPrime, big.NewInt(i))
-		if _, err := fromEdwards(le(y)); !errors.Is(err, NonCanonical) {
+		if _, err := fromForm(edwards, le(y)); !errors.Is(err, NonCanonical) {
 			t.Errorf("y = p+%d: %v", i, err)
 		}
-		if _, err := fromX25519(le(y)); !errors.Is(err, NonCanonical) {
+		if _, err := fromForm(x25519, le(y)); !errors.Is(err, NonCanonical) {
 			t.Errorf("u = p+%d: %v", i, err)
 		}
 	}
 	two := le(big.NewInt(2)) // no point has y = 2
-	if _, err := fromEdwards(two); !errors.Is(err, OffCurve) {
+	if _, err := fromForm(edwards, two); !errors.Is(err, OffCurve) {
 		t.Errorf("y = 2: %v", err)
 	}
 }
@@ -235,7 +245,7 @@ func TestSmallOrderKeySignsEverything(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	sig := append(bytes.Clone(identity), make([]byte, 32)...) // R = identity, S = 0
-	forged := Key{&key{curve: edwards, raw: identity}}
+	forged := Key{&key{curve: edwards, encoded: [97]byte{1}}}
 	if err := forged.Verify(EdDSA, []byte("whatever"), sig); err != nil {
 		t.Errorf("the attack does not work without the screen, so this test shows nothing: %v", err)
 	}
@@ -250,12 +260,12 @@ func TestX25519SmallOrder(t *testing.T) {
 		"5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
 		"ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
 	} {
-		if _, err := fromX25519(unhex(t, u)); !errors.Is(err, LowOrder) {
+		if _, err := fromForm(x25519, unhex(t, u)); !errors.Is(err, LowOrder) {
 			t.Errorf("%s: %v", u, err)
 		}
 	}
 	high := unhex(t, "0900000000000000000000000000000000000000000000000000000000000080")
-	if _, err := fromX25519(high); !errors.Is(err, NonCanonical) {
+	if _, err := fromForm(x25519, high); !errors.Is(err, NonCanonical) {
 		t.Errorf("high bit: %v", err)
 	}
 }
@@ -270,7 +280,7 @@ func TestParseMultikey(t *testing.T) {
 	}
 	point := generate(t, ES256).Public().Bytes()
 	ed := generate(t, EdDSA).Public().Bytes()
-	uncompressed := append([]byte{4}, generate(t, ES256).Public().k.xy...)
+	uncompressed := append([]byte{4}, generate(t, ES256).Public().k.xy()...)
 	off := append([]byte{2}, bytes.Repeat([]byte{0xff}, 32)...)
 	p256code := []byte{0x80, 0x24}
 	hexForm, _ := multibase.Encode(multibase.Base16, append([]byte{0x80, 0x24}, point...))
@@ -283,16 +293,16 @@ func TestParseMultikey(t *testing.T) {
 		"of the specification":        {"z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK", nil}, // did:key, section "Format"
 		"Ed25519 in a longer varint":  {enc([]byte{0xed, 0x81, 0x00}, ed), Unsupported},
 		"P-256 in a longer varint":    {enc([]byte{0x80, 0xa4, 0x00}, point), Unsupported},
-		"another curve's codec":       {enc([]byte{0x81, 0x24}, point), Malformed},
-		"one byte more":               {enc(p256code, point, []byte{0}), Malformed},
-		"one byte less":               {enc(p256code, point[:32]), Malformed},
-		"uncompressed":                {enc(p256code, uncompressed), Malformed},
-		"x not reduced":               {enc(p256code, off), OffCurve},
-		"secp256k1, x not reduced":    {enc([]byte{0xe7, 0x01}, off), OffCurve},
+		"another curve's codec":       {enc([]byte{0x81, 0x24}, point), WrongLength},
+		"one byte more":               {enc(p256code, point, []byte{0}), WrongLength},
+		"one byte less":               {enc(p256code, point[:32]), WrongLength},
+		"uncompressed":                {enc(p256code, uncompressed), WrongLength},
+		"x not reduced":               {enc(p256code, off), NonCanonical},
+		"secp256k1, x not reduced":    {enc([]byte{0xe7, 0x01}, off), NonCanonical},
 		"another prefix":              {enc(p256code, []byte{5}, point[1:]), Malformed},
 		"hybrid prefix":               {enc([]byte{0xe7, 0x01}, []byte{6}, point[1:]), Malformed},
 		"no key":                      {enc(p256code), Malformed},
-		"RSA":                         {enc([]byte{0x85, 0x24}, point), Unsupported},
+		"RSA":                         {enc([]byte{0x85, 0x24}, point), TooSmall},
 		"private P-256":               {enc([]byte{0x86, 0x26}, make([]byte, 32)), PrivateMember},
 		"private Ed25519":             {enc([]byte{0x80, 0x26}, make([]byte, 32)), PrivateMember},
 		"small order":                 {enc([]byte{0xed, 0x01}, append([]byte{1}, make([]byte, 31)...)), LowOrder},

@@ -14,8 +14,10 @@ import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
+	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
+	"math/big"
 
 	"github.com/decred/dcrd/dcrec/secp256k1/v4"
 	"golang.org/x/crypto/sha3"
@@ -35,79 +37,108 @@ const (
 // Key is a screened public key, or an Ethereum address that stands for one. The zero value verifies nothing.
 type Key struct{ k *key }
 
+// key is one piece of memory with all that a check of a signature needs, because a verifier makes one of each holder's key that it
+// meets. Nothing in it changes once the screen has passed it.
 type key struct {
 	curve   *curve
-	raw     []byte // 33 or 49 bytes compressed, 32 bytes of Ed25519 or X25519, 20 bytes of an address
-	xy      []byte // x and y of the Weierstrass curves
-	nist    *ecdsa.PublicKey
+	noSign  bool     // the owner declared the key for something else than signatures
+	encoded [97]byte // see form
+	nist    ecdsa.PublicKey
+	x, y    big.Int // what nist points to
 	koblitz *secp256k1.PublicKey
-	noSign  bool // the owner declared the key for something else than signatures
 }
+
+// form returns the uncompressed point (4, x, y) of a Weierstrass curve, the 32 bytes of Ed25519 and X25519, or the 20 bytes of an
+// address. The caller does not change it.
+func (k *key) form() []byte { return k.encoded[:k.curve.length()] }
+
+// xy returns the coordinates of a Weierstrass curve, one after the other.
+func (k *key) xy() []byte { return k.form()[1:] }
 
 // curve holds the constants of a kind of key.
 type curve struct {
 	name   string // the JWK "crv"; empty for an address
 	size   int    // length of a coordinate in bytes
 	alg    Algorithm
+	ec     bool           // a Weierstrass curve: JWK type EC, two coordinates
 	codec  [2]byte        // multicodec as a minimal varint; zero for an address
 	params elliptic.Curve // P-256 and P-384 only
+	order  string         // of P-256 and P-384, big-endian
+}
+
+func (c *curve) length() int {
+	if c.ec {
+		return 1 + 2*c.size
+	}
+	return c.size
 }
 
 // Multicodecs: the table of github.com/multiformats/multicodec, the values of CID 1.0 section 2.2.2.
 var (
-	p256    = &curve{name: "P-256", size: 32, alg: ES256, codec: [2]byte{0x80, 0x24}, params: elliptic.P256()} // 0x1200
-	p384    = &curve{name: "P-384", size: 48, alg: ES384, codec: [2]byte{0x81, 0x24}, params: elliptic.P384()} // 0x1201
-	koblitz = &curve{name: "secp256k1", size: 32, alg: ES256K, codec: [2]byte{0xe7, 0x01}}                     // 0xe7
-	edwards = &curve{name: "Ed25519", size: 32, alg: EdDSA, codec: [2]byte{0xed, 0x01}}                        // 0xed
-	x25519  = &curve{name: "X25519", size: 32, codec: [2]byte{0xec, 0x01}}                                     // 0xec
+	p256    = nist("P-256", 32, ES256, [2]byte{0x80, 0x24}, elliptic.P256())                         // 0x1200
+	p384    = nist("P-384", 48, ES384, [2]byte{0x81, 0x24}, elliptic.P384())                         // 0x1201
+	koblitz = &curve{name: "secp256k1", size: 32, alg: ES256K, ec: true, codec: [2]byte{0xe7, 0x01}} // 0xe7
+	edwards = &curve{name: "Ed25519", size: 32, alg: EdDSA, codec: [2]byte{0xed, 0x01}}              // 0xed
+	x25519  = &curve{name: "X25519", size: 32, codec: [2]byte{0xec, 0x01}}                           // 0xec
 	address = &curve{size: 20, alg: ES256K}
 
 	curves = []*curve{p256, p384, koblitz, edwards, x25519}
 )
 
+func nist(name string, size int, a Algorithm, codec [2]byte, c elliptic.Curve) *curve {
+	order := c.Params().N.FillBytes(make([]byte, size))
+	return &curve{name: name, size: size, alg: a, ec: true, codec: codec, params: c, order: string(order)}
+}
+
 // New screens a public key: *ecdsa.PublicKey on P-256, P-384 or secp256k1, ed25519.PublicKey, *secp256k1.PublicKey of decred, or
-// *ecdh.PublicKey on X25519. RSA is refused. The key is copied.
+// *ecdh.PublicKey on X25519. RSA is refused, with TooSmall below 2048 bits. The key is copied.
 func New(pub crypto.PublicKey) (Key, error) {
 	switch pub := pub.(type) {
 	case *ecdsa.PublicKey:
 		return fromECDSA(pub)
 	case ed25519.PublicKey:
-		return fromEdwards(pub)
+		return fromForm(edwards, pub)
 	case *secp256k1.PublicKey:
 		if pub == nil {
 			return Key{}, fail(Malformed)
 		}
-		return fromKoblitz(pub.SerializeUncompressed())
+		return fromForm(koblitz, pub.SerializeUncompressed())
 	case *ecdh.PublicKey:
 		if pub == nil || pub.Curve() != ecdh.X25519() {
 			return Key{}, fail(Unsupported)
 		}
-		return fromX25519(pub.Bytes())
+		return fromForm(x25519, pub.Bytes())
+	case *rsa.PublicKey:
+		if pub == nil || pub.N == nil {
+			return Key{}, fail(Malformed)
+		}
+		return Key{}, refuseRSA(pub.N.BitLen())
 	}
 	return Key{}, fail(Unsupported)
 }
 
-// fromNIST takes an uncompressed point.
-func fromNIST(c *curve, point []byte) (Key, error) {
-	pub, err := ecdsa.ParseUncompressedPublicKey(c.params, point)
-	if err != nil {
-		return Key{}, fail(OffCurve)
+// minRSA is the least size of an RSA key for a signature in JOSE (RFC 7518 section 3.3).
+const minRSA = 2048
+
+// refuseRSA gives an operator the difference between a key that nobody should use and one that is only not in use here.
+func refuseRSA(bits int) error {
+	if bits < minRSA {
+		return fail(TooSmall)
 	}
-	xy := bytes.Clone(point[1:])
-	return Key{&key{curve: c, raw: compress(xy), xy: xy, nist: pub}}, nil
+	return fail(Unsupported)
 }
 
-// fromKoblitz takes an uncompressed point.
-func fromKoblitz(point []byte) (Key, error) {
-	if len(point) != 65 || point[0] != 4 { // decred reads hybrid points too
-		return Key{}, fail(Malformed)
+// fromForm makes a key of what form returns.
+func fromForm(c *curve, form []byte) (Key, error) {
+	if len(form) != c.length() {
+		return Key{}, fail(WrongLength)
 	}
-	pub, err := secp256k1.ParsePubKey(point)
-	if err != nil {
-		return Key{}, fail(OffCurve)
+	k := &key{curve: c}
+	copy(k.encoded[:], form)
+	if err := k.screen(); err != nil {
+		return Key{}, err
 	}
-	xy := bytes.Clone(point[1:])
-	return Key{&key{curve: koblitz, raw: compress(xy), xy: xy, koblitz: pub}}, nil
+	return Key{k}, nil
 }
 
 // compress writes SEC 1 section 2.3.3's compressed form.
@@ -119,29 +150,11 @@ func compress(xy []byte) []byte {
 	return raw
 }
 
-func fromEdwards(pub []byte) (Key, error) {
-	if len(pub) != ed25519.PublicKeySize {
-		return Key{}, fail(Malformed)
-	}
-	if err := screenEdwards(pub); err != nil {
-		return Key{}, err
-	}
-	return Key{&key{curve: edwards, raw: bytes.Clone(pub)}}, nil
-}
-
-func fromX25519(pub []byte) (Key, error) {
-	if len(pub) != 32 {
-		return Key{}, fail(Malformed)
-	}
-	if err := screenX25519(pub); err != nil {
-		return Key{}, err
-	}
-	return Key{&key{curve: x25519, raw: bytes.Clone(pub)}}, nil
-}
-
 // FromAddress makes a key of an Ethereum address. It verifies ES256K by recovering the signer's key from the signature: see Verify.
 func FromAddress(a [20]byte) Key {
-	return Key{&key{curve: address, raw: a[:]}}
+	k := &key{curve: address}
+	copy(k.encoded[:], a[:])
+	return Key{k}
 }
 
 // IsZero reports whether k is the zero Key.
@@ -154,7 +167,7 @@ func (k Key) Equal(other Key) bool {
 		return false
 	}
 	if k.k.curve == other.k.curve {
-		return bytes.Equal(k.k.raw, other.k.raw)
+		return bytes.Equal(k.k.form(), other.k.form())
 	}
 	a, ok := k.Address()
 	b, ok2 := other.Address()
@@ -184,7 +197,10 @@ func (k Key) Bytes() []byte {
 	if k.k == nil {
 		return nil
 	}
-	return bytes.Clone(k.k.raw)
+	if k.k.curve.ec {
+		return compress(k.k.xy())
+	}
+	return bytes.Clone(k.k.form())
 }
 
 // Public returns the key as *ecdsa.PublicKey (P-256, P-384), *secp256k1.PublicKey, ed25519.PublicKey or *ecdh.PublicKey, a copy;
@@ -195,17 +211,16 @@ func (k Key) Public() crypto.PublicKey {
 	}
 	switch k.k.curve {
 	case p256, p384:
-		pub, err := ecdsa.ParseUncompressedPublicKey(k.k.curve.params, append([]byte{4}, k.k.xy...))
-		if err == nil {
+		if pub, err := ecdsa.ParseUncompressedPublicKey(k.k.curve.params, k.k.form()); err == nil {
 			return pub
 		}
 	case koblitz:
 		pub := *k.k.koblitz
 		return &pub
 	case edwards:
-		return ed25519.PublicKey(bytes.Clone(k.k.raw))
+		return ed25519.PublicKey(bytes.Clone(k.k.form()))
 	case x25519:
-		if pub, err := ecdh.X25519().NewPublicKey(k.k.raw); err == nil {
+		if pub, err := ecdh.X25519().NewPublicKey(k.k.form()); err == nil {
 			return pub
 		}
 	}
@@ -218,30 +233,37 @@ func (k Key) JWK() []byte {
 	if k.k == nil || k.k.curve == address {
 		return nil
 	}
-	enc := base64.RawURLEncoding
-	b := make([]byte, 0, 200)
-	b = append(append(b, `{"crv":"`...), k.k.curve.name...)
-	if k.k.xy == nil {
-		b = append(b, `","kty":"OKP","x":"`...)
-		b = enc.AppendEncode(b, k.k.raw)
-	} else {
-		n := k.k.curve.size
+	return k.k.appendJWK(make([]byte, 0, maxCanonical))
+}
+
+// maxCanonical is room for the longest JWK of JWK, that of P-384: 169 bytes.
+const maxCanonical = 176
+
+func (k *key) appendJWK(b []byte) []byte {
+	enc, n := base64.RawURLEncoding, k.curve.size
+	b = append(append(b, `{"crv":"`...), k.curve.name...)
+	if k.curve.ec {
 		b = append(b, `","kty":"EC","x":"`...)
-		b = enc.AppendEncode(b, k.k.xy[:n])
+		b = enc.AppendEncode(b, k.xy()[:n])
 		b = append(b, `","y":"`...)
-		b = enc.AppendEncode(b, k.k.xy[n:])
+		b = enc.AppendEncode(b, k.xy()[n:])
+	} else {
+		b = append(b, `","kty":"OKP","x":"`...)
+		b = enc.AppendEncode(b, k.form())
 	}
 	return append(b, `"}`...)
 }
 
 // Thumbprint returns the JWK thumbprint of RFC 7638 with SHA-256, base64url; empty for an address and for the zero key.
 func (k Key) Thumbprint() string {
-	jwk := k.JWK()
-	if jwk == nil {
+	if k.k == nil || k.k.curve == address {
 		return ""
 	}
-	h := sha256.Sum256(jwk)
-	return base64.RawURLEncoding.EncodeToString(h[:])
+	var jwk [maxCanonical]byte
+	h := sha256.Sum256(k.k.appendJWK(jwk[:0]))
+	var text [43]byte
+	base64.RawURLEncoding.Encode(text[:], h[:])
+	return string(text[:])
 }
 
 // Address returns the Ethereum address of a secp256k1 key, or the address itself; ok is false for other keys.
@@ -251,10 +273,10 @@ func (k Key) Address() (a [20]byte, ok bool) {
 	}
 	switch k.k.curve {
 	case address:
-		copy(a[:], k.k.raw)
+		copy(a[:], k.k.form())
 		return a, true
 	case koblitz:
-		return addressOf(k.k.xy), true
+		return addressOf(k.k.xy()), true
 	}
 	return a, false
 }

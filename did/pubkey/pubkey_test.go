@@ -124,7 +124,7 @@ func TestAddressOfTheGenerator(t *testing.T) {
 func TestEqualLooksAtTheCurve(t *testing.T) {
 	for {
 		ed := generate(t, EdDSA).Public()
-		x, err := fromX25519(ed.Bytes())
+		x, err := fromForm(x25519, ed.Bytes())
 		if err != nil {
 			continue // the sign bit is set: not reduced as a u coordinate
 		}
@@ -286,11 +286,11 @@ func TestNew(t *testing.T) {
 		"X25519":                     {x.PublicKey(), nil},
 		"secp256k1 as ecdsa":         {koblitzGood, nil},
 		"secp256k1 off curve":        {&koblitzOff, OffCurve},
-		"secp256k1 not reduced":      {&koblitzBig, OffCurve},
+		"secp256k1 not reduced":      {&koblitzBig, NonCanonical},
 		"secp256k1 identity":         {secp256k1.NewPublicKey(&zero, &zero), OffCurve},
 		"P-256 identity":             {&ecdsa.PublicKey{Curve: elliptic.P256(), X: new(big.Int), Y: new(big.Int)}, OffCurve},
 		"P-256 off curve":            {&ecdsa.PublicKey{Curve: elliptic.P256(), X: bigOne, Y: bigOne}, OffCurve},
-		"P-256 negative":             {&ecdsa.PublicKey{Curve: elliptic.P256(), X: new(big.Int).Neg(p256key.X), Y: p256key.Y}, OffCurve},
+		"P-256 negative":             {&ecdsa.PublicKey{Curve: elliptic.P256(), X: new(big.Int).Neg(p256key.X), Y: p256key.Y}, NonCanonical},
 		"P-256 without coordinates":  {&ecdsa.PublicKey{Curve: elliptic.P256()}, Malformed},
 		"ECDSA without curve":        {&ecdsa.PublicKey{}, Malformed},
 		"nil ECDSA":                  {(*ecdsa.PublicKey)(nil), Malformed},
@@ -300,11 +300,11 @@ func TestNew(t *testing.T) {
 		"secp256k1 with another b":   {&ecdsa.PublicKey{Curve: &otherB, X: koblitzGood.X, Y: koblitzGood.Y}, Unsupported},
 		"P-521":                      {&p521key.PublicKey, Unsupported},
 		"ECDH on P-256":              {p.PublicKey(), Unsupported},
-		"RSA":                        {&rsa.PublicKey{N: big.NewInt(15), E: 3}, Unsupported},
+		"RSA":                        {&rsa.PublicKey{N: big.NewInt(15), E: 3}, TooSmall},
 		"private key":                {p256key, Unsupported},
 		"bytes":                      {[]byte("key"), Unsupported},
 		"nothing":                    {nil, Unsupported},
-		"short Ed25519":              {ed25519.PublicKey(make([]byte, 31)), Malformed},
+		"short Ed25519":              {ed25519.PublicKey(make([]byte, 31)), WrongLength},
 		"Ed25519 identity":           {ed25519.PublicKey(append([]byte{1}, make([]byte, 31)...)), LowOrder},
 	} {
 		k, err := New(c.pub)

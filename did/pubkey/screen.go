@@ -3,7 +3,50 @@ package pubkey
 import (
 	"crypto/ecdh"
 	"math/big"
+
+	"github.com/decred/dcrd/dcrec/secp256k1/v4"
 )
+
+// screen checks k.encoded and makes k ready to verify. The length is right already.
+func (k *key) screen() error {
+	if k.curve.ec && k.encoded[0] != 4 { // decred reads hybrid points too
+		return fail(Malformed)
+	}
+	switch k.curve {
+	case p256, p384:
+		return k.screenNIST()
+	case koblitz:
+		pub, err := secp256k1.ParsePubKey(k.form())
+		if err != nil {
+			return k.offCurve()
+		}
+		k.koblitz = pub
+		return nil
+	case edwards:
+		return screenEdwards(k.form())
+	case x25519:
+		return screenX25519(k.form())
+	}
+	return fail(Unsupported)
+}
+
+// offCurve says why the coordinates are no point: one of them is not reduced, or they are not on the curve.
+func (k *key) offCurve() error {
+	n := k.curve.size
+	if k.curve.reduced(k.xy()[:n]) && k.curve.reduced(k.xy()[n:]) {
+		return fail(OffCurve)
+	}
+	return fail(NonCanonical)
+}
+
+// reduced reports whether a coordinate of a Weierstrass curve is below the field's prime.
+func (c *curve) reduced(coordinate []byte) bool {
+	params := secp256k1.S256().Params()
+	if c.params != nil {
+		params = c.params.Params()
+	}
+	return new(big.Int).SetBytes(coordinate).Cmp(params.P) < 0
+}
 
 // Constants of edwards25519 (RFC 8032 section 5.1).
 var (

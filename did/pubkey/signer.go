@@ -124,20 +124,19 @@ func fromDER(c *curve, der []byte) ([]byte, error) {
 		}
 		return sig, nil
 	}
-	n := c.params.Params().N.FillBytes(make([]byte, c.size))
-	if !inRange(sig[:c.size], n) || !inRange(sig[c.size:], n) {
+	if !inRange(sig[:c.size], c.order) || !inRange(sig[c.size:], c.order) {
 		return nil, fail(SignerFault)
 	}
 	return sig, nil
 }
 
-// inRange reports whether 0 < v < n.
-func inRange(v, n []byte) bool {
+// inRange reports whether 0 < v < n, all of one length.
+func inRange(v []byte, n string) bool {
 	zero := true
 	for _, b := range v {
 		zero = zero && b == 0
 	}
-	return !zero && string(v) < string(n)
+	return !zero && string(v) < n
 }
 
 // koblitzSigner signs with decred: deterministic (RFC 6979), low s.
@@ -152,7 +151,7 @@ func newKoblitzSigner(d []byte) (*koblitzSigner, error) {
 		return nil, fail(NotPrivate)
 	}
 	priv := secp256k1.NewPrivateKey(&n)
-	pub, err := fromKoblitz(priv.PubKey().SerializeUncompressed())
+	pub, err := fromForm(koblitz, priv.PubKey().SerializeUncompressed())
 	if err != nil {
 		return nil, err
 	}
@@ -196,47 +195,4 @@ func Generate(a Algorithm) (Signer, error) {
 		return FromCrypto(priv)
 	}
 	return nil, fail(AlgorithmMismatch)
-}
-
-// ParsePrivateJWK reads a private signing key in JWK form: "d" beside the public members of ParseJWK, which must belong to it. Keys that
-// are worth money belong in an HSM: see FromCrypto.
-func ParsePrivateJWK(jwk []byte) (Signer, error) {
-	v, err := parseJWKObject(jwk)
-	if err != nil {
-		return nil, err
-	}
-	pub, err := fromJWK(v)
-	if err != nil {
-		return nil, err
-	}
-	if len(pub.Algorithms()) == 0 {
-		return nil, fail(AlgorithmMismatch)
-	}
-	d, err := octets(v.Get("d"), pub.k.curve.size)
-	if err != nil {
-		return nil, fail(NotPrivate)
-	}
-	var s Signer
-	switch c := pub.k.curve; c {
-	case p256, p384:
-		priv, err := ecdsa.ParseRawPrivateKey(c.params, d)
-		if err != nil {
-			return nil, fail(NotPrivate)
-		}
-		s, err = FromCrypto(priv)
-		if err != nil {
-			return nil, err
-		}
-	case koblitz:
-		s, err = newKoblitzSigner(d)
-	case edwards:
-		s, err = FromCrypto(ed25519.NewKeyFromSeed(d))
-	}
-	if err != nil {
-		return nil, err
-	}
-	if !s.Public().Equal(pub) {
-		return nil, fail(Mismatch)
-	}
-	return s, nil
 }

@@ -215,7 +215,7 @@ func TestParsePrivateJWK(t *testing.T) {
 		"Ed25519, of another": {`{` + edKey + `,"d":"` + d256 + `"}`, Mismatch},
 		"X25519":              {`{` + xKey + `,"d":"` + dEd + `"}`, AlgorithmMismatch},
 		"for encryption":      {`{` + ecKey + `,"d":"` + d256 + `","use":"enc"}`, AlgorithmMismatch},
-		"RSA":                 {`{"kty":"RSA","n":"AQ","e":"AQAB","d":"AQ"}`, Unsupported},
+		"RSA":                 {`{"kty":"RSA","n":"AQ","e":"AQAB","d":"AQ"}`, TooSmall},
 		"not JSON":            {`d`, Malformed},
 	} {
 		s, err := ParsePrivateJWK([]byte(c.jwk))

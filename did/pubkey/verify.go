@@ -25,19 +25,19 @@ func (k Key) Verify(a Algorithm, input, sig []byte) error {
 	case p256:
 		if len(sig) == 64 {
 			h := sha256.Sum256(input)
-			ok = verifyNIST(k.k.nist, h[:], sig)
+			ok = verifyNIST(&k.k.nist, h[:], sig)
 		}
 	case p384:
 		if len(sig) == 96 {
 			h := sha512.Sum384(input)
-			ok = verifyNIST(k.k.nist, h[:], sig)
+			ok = verifyNIST(&k.k.nist, h[:], sig)
 		}
 	case koblitz:
 		ok = verifyKoblitz(k.k.koblitz, input, sig)
 	case edwards:
-		ok = len(sig) == ed25519.SignatureSize && ed25519.Verify(k.k.raw, input, sig)
+		ok = len(sig) == ed25519.SignatureSize && ed25519.Verify(k.k.form(), input, sig)
 	case address:
-		ok = recovers([20]byte(k.k.raw), input, sig)
+		ok = recovers([20]byte(k.k.form()), input, sig)
 	}
 	if !ok {
 		return fail(SignatureInvalid)
@@ -48,10 +48,10 @@ func (k Key) Verify(a Algorithm, input, sig []byte) error {
 // verifyNIST hands r and s to crypto/ecdsa, whose only public entry that takes no detour through big.Int reads DER. The detour costs
 // under 1 %. crypto/ecdsa checks the point again each time (about 0.5 %); there is no public way around that.
 func verifyNIST(pub *ecdsa.PublicKey, hash, sig []byte) bool {
-	// Two integers of at most 49 bytes: 102 bytes of content, so every length has one byte.
-	var buf [104]byte
-	der := append(buf[:0], 0x30, 0)
+	// Two integers of at most 49 bytes: 102 bytes of content, so every length has one byte. crypto/ecdsa lets its argument escape, so
+	// this is the one allocation of ours, and no longer than it has to be.
 	n := len(sig) / 2
+	der := append(make([]byte, 0, 2+2*(3+n)), 0x30, 0)
 	der = appendInteger(der, sig[:n])
 	der = appendInteger(der, sig[n:])
 	der[1] = byte(len(der) - 2)
