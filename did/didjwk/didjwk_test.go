@@ -74,7 +74,7 @@ func TestResolve(t *testing.T) {
 		"white space":              {of("{ " + ec + " }\n"), nil},
 		"own members":              {of(`{` + ec + `,"kid":"key-1","own":[1]}`), nil},
 		"a private key":            {of(`{` + ec + `,"d":"AA"}`), pubkey.PrivateMember},
-		"RSA":                      {of(`{"kty":"RSA","n":"AQAB","e":"AQAB"}`), pubkey.Unsupported},
+		"RSA":                      {of(`{"kty":"RSA","n":"AQAB","e":"AQAB"}`), pubkey.TooSmall},
 		"a member twice":           {of(`{` + ec + `,"kty":"EC"}`), pubkey.Malformed},
 		"no JSON":                  {of("x"), pubkey.Malformed},
 		"bad UTF-8":                {of("{" + ec + ",\"kid\":\"\xff\"}"), pubkey.Malformed},
