@@ -11,6 +11,7 @@ import (
 	"github.com/khyer/khyer/did"
 	"github.com/khyer/khyer/disclosure"
 	"github.com/khyer/khyer/internal/strictjson"
+	"github.com/khyer/khyer/verifier/trust"
 )
 
 // Result is an accepted presentation. Everything in it was verified. It is read-only and safe for concurrent use.
@@ -40,15 +41,18 @@ func (r *Result) Text(path ...any) (string, error) {
 
 // Card is one accepted card. Printing or logging it shows no claim.
 type Card struct {
-	Type       string        // vct
-	Issuer     string        // the issuer's DID
-	IssuerName string        // as the trust source has it
-	KeyID      string        // the issuer's verification method
-	Status     *status.Value // nil if the card names no status list, or if it was not asked: see Result.Skipped
-	StatusAt   time.Time     // when the status list was signed
-	SignedAt   time.Time     // iat, as the issuer says; zero if it does not
-	Expires    time.Time     // exp; zero if there is none
-	Anchor     did.Anchor    // where and when the issuer's DID was read
+	Type       string // vct
+	Issuer     string // iss; for a card without it, the name in the certificate that the trust source knows
+	IssuerName string // as the trust source has it
+	// Mechanism is how the issuer's key was found, and KeyID which it is: the DID URL of a verification method, or else the RFC 7638
+	// thumbprint of the key.
+	Mechanism trust.Mechanism
+	KeyID     string
+	Status    *status.Value // nil if the card names no status list, or if it was not asked: see Result.Skipped
+	StatusAt  time.Time     // when the status list was signed
+	SignedAt  time.Time     // iat, as the issuer says; zero if it does not
+	Expires   time.Time     // exp; zero if there is none
+	Anchor    did.Anchor    // where and when the issuer's DID was read; zero for other mechanisms
 	// Surplus are the paths of claims that were shown without having been asked for. Their values were dropped.
 	Surplus []disclosure.Path
 	// Concealed is how many digests had no disclosure: claims that stayed hidden (and decoys, if the issuer added any).

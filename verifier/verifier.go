@@ -25,10 +25,12 @@ import (
 
 // Config is what a deployment trusts.
 type Config struct {
-	// Resolver finds the issuers' DID documents; required.
+	// Resolver finds the issuers' DID documents; required. Where no issuer has a DID, did.Mux{} is one.
 	Resolver did.Resolver
 	// Issuers says who may issue what; required.
 	Issuers trust.Source
+	// Documents fetches the JWT VC Issuer Metadata of issuers that are trusted by an https address. Without it their cards are inconclusive.
+	Documents DocumentSource
 	// Status gives status lists. Without it a card that names a status list is inconclusive.
 	Status status.Source
 	// Types gives Type Metadata, which every card must then keep; see credential.ResolveType. Nil means that they are not asked.
