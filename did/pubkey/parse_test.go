@@ -18,7 +18,9 @@ const (
 	d256  = "jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI"
 	xEd   = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" // RFC 8037 appendix A
 	dEd   = "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"
-	xX    = "3p7bfXt9wbTTW2HC7OQ1Nz-DQ8hbeGdNrfx-FG-IK08" // RFC 8037 appendix A.6
+	xX    = "3p7bfXt9wbTTW2HC7OQ1Nz-DQ8hbeGdNrfx-FG-IK08"                      // RFC 8037 appendix A.6
+	x384  = "esrtQwCAz6XjTZhMQqyUfashI2ZAEZqFkjAe2iZaB5b47iQITu59O-A53bAECd3Q" // made for these tests
+	y384  = "yMUfm-Xngs0z6RWmBIx71ZFWwST8cR6scTxcwjs31xX-QSUtsNhN64OcwORBmHuT"
 	ecKey = `"kty":"EC","crv":"P-256","x":"` + x256 + `","y":"` + y256 + `"`
 	edKey = `"kty":"OKP","crv":"Ed25519","x":"` + xEd + `"`
 	xKey  = `"kty":"OKP","crv":"X25519","x":"` + xX + `"`
@@ -92,7 +94,7 @@ func TestParseJWK(t *testing.T) {
 		"too large":                  {`{` + ecKey + `,"kid":"` + strings.Repeat("a", maxJWK) + `"}`, TooLarge},
 		"too deep":                   {`{` + ecKey + `,"own":` + strings.Repeat("[", 50) + strings.Repeat("]", 50) + `}`, Malformed},
 	} {
-		k, err := ParseJWK([]byte(c.jwk))
+		k, err := compare(t, []byte(c.jwk))
 		if !errors.Is(err, c.want) || (c.want == nil) == k.IsZero() {
 			t.Errorf("%s: got %v, want %v", name, err, c.want)
 		}
