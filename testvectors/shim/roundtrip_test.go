@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto"
 	"encoding/base64"
 	"encoding/json"
 	"strings"
@@ -135,4 +136,63 @@ func payloadOf(t *testing.T, card string) map[string]any {
 		t.Fatal(err)
 	}
 	return decode(t, raw)
+}
+
+// TestJSONRoundTrips: issue, present and verify in JWS JSON serialisation. The holder gives back the serialisation that he got, with
+// what was signed in it, and sd_hash is over the compact form of the first signature (RFC 9901 section 8).
+func TestJSONRoundTrips(t *testing.T) {
+	for _, serialization := range []string{"json-flattened", "json-general"} {
+		t.Run(serialization, func(t *testing.T) {
+			issued := ask(t, "sdjwt.issue", map[string]any{
+				"claims": json.RawMessage(household), "conceal": json.RawMessage(householdConceal), "issuer_private_jwk": issuerKey(t), "holder_jwk": publicOf(holderKey(t)),
+				"serialization": serialization, "decoys": 2,
+			})
+			card, signed := oneSignature(t, issued["sd_jwt"], serialization == "json-general")
+			if all := signed["header"].(map[string]any); len(all["disclosures"].([]any)) != 9 || all["kb_jwt"] != nil {
+				t.Errorf("issued: %s", show(all))
+			}
+			presented := ask(t, "sdjwt.present", map[string]any{
+				"sd_jwt": issued["sd_jwt"], "reveal": parse(t, `[["child","name"]]`), "holder_private_jwk": holderKey(t), "audience": roundAudience, "nonce": roundNonce, "now": roundNow,
+			})
+			again, shown := oneSignature(t, presented["sd_jwt"], serialization == "json-general")
+			if again["payload"] != card["payload"] || shown["protected"] != signed["protected"] || shown["signature"] != signed["signature"] {
+				t.Error("the issuer-signed part changed")
+			}
+			header := shown["header"].(map[string]any)
+			compact := text(shown["protected"]) + "." + text(again["payload"]) + "." + text(shown["signature"]) + "~"
+			for _, d := range header["disclosures"].([]any) {
+				compact += text(d) + "~"
+			}
+			kb := takeApart(t, text(header["kb_jwt"])+"~")
+			if len(header["disclosures"].([]any)) != 2 || kb.payload["sd_hash"] != digestOf(crypto.SHA256, compact) {
+				t.Errorf("presented: %s", show(header))
+			}
+			request := map[string]any{
+				"sd_jwt": presented["sd_jwt"], "issuer_jwk": publicOf(issuerKey(t)), "profile": "sd-jwt", "audience": roundAudience, "nonce": roundNonce, "now": roundNow,
+			}
+			got := ask(t, "sdjwt.verify", request)
+			claims, _ := got["claims"].(map[string]any)
+			if delete(claims, "cnf"); got["verdict"] != "accept" || got["key_bound"] != true || show(claims) != `{"child":{"name":"Pema"},"licences":[],"plain":true}` {
+				t.Errorf("verified: %s", show(got))
+			}
+			request["sd_jwt"] = compact + text(header["kb_jwt"])
+			if got := ask(t, "sdjwt.verify", request); got["verdict"] != "accept" {
+				t.Errorf("the compact form of it: %s", show(got))
+			}
+		})
+	}
+}
+
+// oneSignature returns an object and what it has beside the payload: itself, or the one in its list.
+func oneSignature(t *testing.T, sdJWT any, general bool) (object, signature map[string]any) {
+	t.Helper()
+	object, _ = sdJWT.(map[string]any)
+	list, isList := object["signatures"].([]any)
+	if object == nil || isList != general || general && len(list) != 1 {
+		t.Fatalf("no object of that serialisation: %s", show(sdJWT))
+	}
+	if general {
+		return object, list[0].(map[string]any)
+	}
+	return object, object
 }

@@ -13,17 +13,25 @@ import (
 // maxDecoys keeps one line from filling the machine's memory; the library leaves the number to the issuer.
 const maxDecoys = 10_000
 
-// sdJWT reads a compact SD-JWT.
-func (r *request) sdJWT() ([]byte, error) {
-	v := r.v.Get("sd_jwt")
+// sdJWT reads an SD-JWT: a string, or an object for the JWS JSON serialisation (RFC 9901 section 8).
+func (r *request) sdJWT(name string) []byte {
+	v := r.v.Get(name)
 	if v.Kind() == strictjson.Object {
-		return nil, errUnsupported // JWS JSON serialisation, RFC 9901 section 8
+		return v.Raw()
 	}
-	if s, ok := v.Text(); ok {
-		return []byte(s), nil
+	s, ok := v.Text()
+	if !ok {
+		r.fail(name, "is missing or neither a string nor an object")
 	}
-	r.fail("sd_jwt", "is missing or neither a string nor an object")
-	return nil, r.err
+	return []byte(s)
+}
+
+// answered is an SD-JWT as it stands in an answer.
+func answered(sdJWT []byte) any {
+	if len(sdJWT) > 0 && sdJWT[0] == '{' {
+		return json.RawMessage(sdJWT)
+	}
+	return string(sdJWT)
 }
 
 // verifySDJWT is sdjwt.verify: an SD-JWT by itself, with the issuer's key given.
@@ -46,9 +54,9 @@ func verifySDJWT(_ context.Context, r *request) (answer, error) {
 	if key.IsZero() {
 		r.fail("issuer_jwk", "is missing")
 	}
-	sdJWT, err := r.sdJWT()
-	if err != nil || r.err != nil {
-		return nil, err
+	sdJWT := r.sdJWT("sd_jwt")
+	if r.err != nil {
+		return nil, nil
 	}
 	p, err := credential.Parse(sdJWT, profile, disclosure.Limits{})
 	if err != nil {
@@ -63,10 +71,13 @@ func verifySDJWT(_ context.Context, r *request) (answer, error) {
 
 // issueSDJWT is sdjwt.issue.
 func issueSDJWT(ctx context.Context, r *request) (answer, error) {
+	serialize := func(sdJWT []byte) ([]byte, error) { return sdJWT, nil }
 	switch r.text("serialization") {
 	case "compact", "":
-	case "json-flattened", "json-general":
-		return nil, errUnsupported
+	case "json-flattened":
+		serialize = disclosure.Flattened
+	case "json-general":
+		serialize = func(sdJWT []byte) ([]byte, error) { return disclosure.General(sdJWT) }
 	default:
 		r.fail("serialization", "is unknown")
 	}
@@ -99,7 +110,10 @@ func issueSDJWT(ctx context.Context, r *request) (answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return answer{"sd_jwt": string(sdJWT)}, nil
+	if sdJWT, err = serialize(sdJWT); err != nil {
+		return nil, err
+	}
+	return answer{"sd_jwt": answered(sdJWT)}, nil
 }
 
 // withHolder adds cnf (RFC 7800 section 3.2) to claims. Claims that have one already have two then, and are refused.
@@ -115,11 +129,12 @@ func withHolder(claims strictjson.Value, jwk []byte) []byte {
 func presentSDJWT(ctx context.Context, r *request) (answer, error) {
 	reveal, holder := r.paths("reveal"), r.private("holder_private_jwk")
 	showing := credential.Showing{Reveal: reveal, Audience: r.text("audience"), Nonce: r.text("nonce"), At: r.now()}
-	sdJWT, err := r.sdJWT()
-	if err != nil || r.err != nil {
-		return nil, err
+	sdJWT := r.sdJWT("sd_jwt")
+	if r.err != nil {
+		return nil, nil
 	}
 	var shown []byte
+	var err error
 	if holder != nil {
 		shown, err = credential.NewHolder(holder).PresentSDJWT(ctx, sdJWT, showing)
 	} else {
@@ -132,5 +147,5 @@ func presentSDJWT(ctx context.Context, r *request) (answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return answer{"sd_jwt": string(shown)}, nil
+	return answer{"sd_jwt": answered(shown)}, nil
 }

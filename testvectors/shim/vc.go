@@ -19,7 +19,7 @@ func verifyVC(ctx context.Context, r *request) (answer, error) {
 	if r.v.Get("presentations").Exists() || expect.v.Get("query").Exists() || r.v.Get("status_lists").Len() > 0 {
 		return nil, errUnsupported
 	}
-	presentation, now := r.text("presentation"), r.now()
+	presentation, now := r.sdJWT("presentation"), r.now()
 	issuers := r.issuers()
 	resolver := r.resolver()
 	config := verifier.Config{
@@ -41,7 +41,7 @@ func verifyVC(ctx context.Context, r *request) (answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	res, err := v.Verify(ctx, []byte(presentation), want)
+	res, err := v.Verify(ctx, presentation, want)
 	if err != nil {
 		return nil, err
 	}

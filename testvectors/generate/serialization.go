@@ -1,0 +1,475 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Sections about the JWS JSON serialisation.
+const (
+	secJSONForm    = "RFC 9901 8, 8.2, RFC 7515 7.2.2"
+	secJSONGeneral = "RFC 9901 8.3, RFC 7515 7.2.1"
+	secJSONHeader  = "RFC 9901 8.1, RFC 7515 7.2.1"
+	secJSONHash    = "RFC 9901 8.1, 8.4, 4.3.1"
+	secJSONBinding = "RFC 9901 8.1, 7.3 step 2"
+	secJSONDigests = "RFC 9901 8.4, 7.1 step 5"
+)
+
+// jws is a JWS JSON serialisation in the making (RFC 7515 section 7.2).
+type jws struct {
+	payload    string // JSON text, as the others
+	signatures []members
+	general    bool
+	more       members
+	text       func(string) string // the finished text, which travels as a string then
+}
+
+// serialized takes a compact text apart.
+func serialized(compact string, general bool) *jws {
+	parts := strings.Split(compact, "~")
+	jwt := strings.Split(parts[0], ".")
+	header := members{{"disclosures", list(parts[1 : len(parts)-1])}}
+	if kb := parts[len(parts)-1]; kb != "" {
+		header.set("kb_jwt", quote(kb))
+	}
+	first := members{{"header", header.text()}, {"protected", quote(jwt[0])}, {"signature", quote(jwt[2])}}
+	return &jws{payload: quote(jwt[1]), signatures: []members{first}, general: general}
+}
+
+// sign adds a signature over the payload.
+func (j *jws) sign(k key, protected string, header members) {
+	var part string
+	if err := json.Unmarshal([]byte(j.payload), &part); err != nil {
+		panic(err)
+	}
+	input := b64([]byte(protected)) + "." + part
+	j.signatures = append(j.signatures, members{
+		{"header", header.text()}, {"protected", quote(b64([]byte(protected)))}, {"signature", quote(b64(k.sign([]byte(input))))},
+	})
+}
+
+// header changes the unprotected header of a signature.
+func (j *jws) header(i int, change func(*members)) {
+	var m map[string]json.RawMessage
+	for _, e := range j.signatures[i] {
+		if e.name == "header" {
+			if err := json.Unmarshal([]byte(e.value), &m); err != nil {
+				panic(err)
+			}
+		}
+	}
+	var names []string
+	for name := range m {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	var out members
+	for _, name := range names {
+		out.set(name, string(m[name]))
+	}
+	change(&out)
+	j.signatures[i].set("header", out.text())
+}
+
+// value is the JSON text of it, or of the string that it travels in.
+func (j *jws) value() string {
+	out := members{}
+	if j.payload != "" {
+		out.set("payload", j.payload)
+	}
+	if j.general {
+		var texts []string
+		for _, s := range j.signatures {
+			texts = append(texts, s.text())
+		}
+		out.set("signatures", `[`+strings.Join(texts, ",")+`]`)
+	} else {
+		out = append(out, j.signatures[0]...)
+	}
+	text := append(out, j.more...).text()
+	if j.text != nil {
+		return quote(j.text(text))
+	}
+	return text
+}
+
+const secondHead = `{"alg":"ES256","typ":"example+sd-jwt","cty":"json"}`
+
+// jsonCard makes a vector of sdjwt.verify of a card in JWS JSON serialisation.
+func (g *generator) jsonCard(c *card, section, why string, expect members, general bool, change func(*jws)) {
+	j := serialized(c.text(), general)
+	change(j)
+	request := append(members{{"sd_jwt", j.value()}}, c.request...)
+	if expect[0].value == `"accept"` {
+		expect = append(expect, member{"claims", c.claims()}, member{"key_bound", fmt.Sprint(c.kb != nil)})
+	}
+	g.put(vector{c.name, section, why, "sdjwt.verify", json.RawMessage(request.text()), json.RawMessage(expect.text())})
+}
+
+// json changes a card without key binding: one claim shown, one hidden.
+func (g *generator) json(fault, section, why string, expect members, general bool, change func(*card, *jws)) {
+	c := plainCard("disclosure/json-" + fault)
+	c.reveal("full_name", `"Pema Lhamo"`)
+	c.hide("id_number", `"10000000001"`)
+	g.jsonCard(c, section, why, expect, general, func(j *jws) { change(c, j) })
+}
+
+// jsonBound changes a card with key binding.
+func (g *generator) jsonBound(fault, section, why string, expect members, general bool, before func(*card), change func(*card, *jws)) {
+	c := boundCard("credential/json-" + fault)
+	if before != nil {
+		before(c)
+	}
+	g.jsonCard(c, section, why, expect, general, func(j *jws) { change(c, j) })
+}
+
+// unshown is what such a card says when its disclosures are not looked at.
+const unshown = `{"iss":"` + issuer + `","iat":1767225600}`
+
+// serializations: the JWS JSON serialisation (RFC 9901 section 8).
+func (g *generator) serializations() {
+	g.jsonAccepted()
+	g.jsonForms()
+	g.jsonHeaders()
+	g.jsonTexts()
+	g.jsonSignatures()
+	g.jsonBindings()
+	g.jsonShown()
+}
+
+func (g *generator) jsonAccepted() {
+	as := func(*card, *jws) {}
+	g.json("flattened", secJSONForm, "the same SD-JWT as an object", accept(), false, as)
+	g.json("general", secJSONGeneral, "the same SD-JWT with a list of one signature", accept(), true, as)
+	g.json("without-unprotected-header", secJSONForm, "nothing to disclose, no header", accept(), false, func(c *card, j *jws) {
+		j.signatures[0].drop("header")
+		c.want = unshown
+	})
+	g.json("further-members", secJSONForm, "members that are not understood are ignored", accept(), false, func(c *card, j *jws) {
+		j.more = members{{"office", `{"desk":4}`}, {"count", `2`}}
+		j.header(0, func(m *members) { m.set("kid", `"registry-1"`); m.set("x_office", `["desk",4]`) })
+	})
+	second := func(_ *card, j *jws) { j.sign(transport, secondHead, members{{"kid", `"transport-1"`}}) }
+	g.json("signed-by-two", secJSONGeneral, "a second issuer has signed too", accept(), true, second)
+	g.json("second-signature-is-the-issuers", "RFC 7515 5.2, 7.2.1", "one signature of this issuer is enough, wherever it stands", accept(), true, func(c *card, j *jws) {
+		own := j.signatures[0]
+		j.signatures = nil
+		j.sign(transport, secondHead, members{})
+		j.sign(registry, c.header.text(), members{})
+		for _, m := range own {
+			if m.name == "header" {
+				j.signatures[0].set("header", m.value)
+			}
+		}
+	})
+	g.json("second-signature-invalid", "RFC 7515 5.2, 7.2.1", "a signature that is of no use here takes nothing from the other", accept(), true, func(c *card, j *jws) {
+		second(c, j)
+		j.signatures[1].set("signature", quote(b64(make([]byte, 64))))
+	})
+	g.json("second-signature-of-another-algorithm", "RFC 7515 5.2, 7.2.1", "a signature for other readers", accept(), true, func(_ *card, j *jws) {
+		j.sign(transport, `{"alg":"RS256","typ":"example+sd-jwt"}`, members{})
+	})
+	g.json("disclosures-in-the-protected-header", secJSONHeader, "disclosures are a member of the unprotected header; elsewhere nobody looks for them", accept(), false, func(c *card, j *jws) {
+		protected := c.header
+		protected.set("disclosures", list(c.shown))
+		j.signatures = nil
+		j.sign(registry, protected.text(), members{})
+		c.want = unshown
+	})
+	g.json("disclosures-beside-the-header", secJSONHeader, "disclosures are a member of the unprotected header; elsewhere nobody looks for them", accept(), false, func(c *card, j *jws) {
+		j.signatures[0].drop("header")
+		j.more = members{{"disclosures", list(c.shown)}}
+		c.want = unshown
+	})
+}
+
+// jsonForms: objects that are not of the form.
+func (g *generator) jsonForms() {
+	bad := reject("sd_jwt_malformed")
+	form := func(fault, why string, general bool, change func(*card, *jws)) {
+		section := secJSONForm
+		if general {
+			section = secJSONGeneral
+		}
+		g.json(fault, section, why, bad, general, change)
+	}
+	form("signature-and-signatures", "flattened or general, and not both", true, func(_ *card, j *jws) { j.more = j.signatures[0] })
+	form("signatures-empty", "a JWS has a signature", true, func(_ *card, j *jws) { j.signatures = nil })
+	form("signatures-is-an-object", "signatures is an array", false, func(_ *card, j *jws) {
+		j.more = members{{"signatures", j.signatures[0].text()}}
+		j.signatures[0] = members{}
+	})
+	form("signatures-holds-a-string", "a signature is an object", false, func(c *card, j *jws) {
+		j.more = members{{"signatures", list([]string{c.text()})}}
+		j.signatures[0] = members{}
+	})
+	form("signature-absent", "a JWS has a signature", false, func(_ *card, j *jws) { j.signatures[0].drop("signature") })
+	form("signature-empty", "an unsecured JWS is no JWT of an issuer", false, func(_ *card, j *jws) { j.signatures[0].set("signature", `""`) })
+	form("payload-absent", "payload is required", false, func(_ *card, j *jws) { j.payload = "" })
+	form("payload-is-an-object", "payload is the base64url text of the claims", false, func(c *card, j *jws) { j.payload = c.payload.text() })
+	form("payload-is-empty", "payload is the base64url text of the claims", false, func(_ *card, j *jws) { j.payload = `""` })
+	form("protected-absent", "the algorithm must be protected", false, func(_ *card, j *jws) {
+		j.signatures[0].drop("protected")
+		j.header(0, func(m *members) { m.set("alg", `"ES256"`); m.set("typ", `"example+sd-jwt"`) })
+	})
+	form("protected-is-an-object", "the protected header is base64url text", false, func(c *card, j *jws) { j.signatures[0].set("protected", c.header.text()) })
+	form("header-is-an-array", "the unprotected header is an object", false, func(_ *card, j *jws) { j.signatures[0].set("header", `[]`) })
+	for fault, value := range map[string]string{"are-a-string": `"x"`, "are-null": `null`, "are-an-object": `{"0":"x"}`, "hold-a-number": `[1]`, "hold-an-array": `[["x"]]`, "hold-an-empty-string": `[""]`} {
+		form("disclosures-"+fault, "disclosures is an array of strings, and each is a disclosure", false, func(_ *card, j *jws) {
+			j.header(0, func(m *members) { m.set("disclosures", value) })
+		})
+	}
+	g.json("too-many-signatures", secBounds, "17 signatures", reject("too_large"), true, func(_ *card, j *jws) {
+		for range 16 {
+			j.signatures = append(j.signatures, j.signatures[0])
+		}
+	})
+	g.json("too-many-disclosures", secBounds, "1,001 disclosures", reject("too_many_disclosures"), false, func(_ *card, j *jws) {
+		j.header(0, func(m *members) { m.set("disclosures", list(slices.Repeat([]string{"W10"}, 1001))) })
+	})
+}
+
+// jsonHeaders: what stands in which header.
+func (g *generator) jsonHeaders() {
+	bad := reject("sd_jwt_malformed")
+	two := func(j *jws) { j.sign(transport, secondHead, members{{"kid", `"transport-1"`}}) }
+	g.json("disclosures-in-the-second-header", secJSONGeneral, "disclosures stand in the first header", bad, true, func(c *card, j *jws) {
+		two(j)
+		j.signatures[0].drop("header")
+		j.header(1, func(m *members) { m.set("disclosures", list(c.shown)) })
+	})
+	g.json("disclosures-in-both-headers", secJSONGeneral, "and in no other", bad, true, func(c *card, j *jws) {
+		two(j)
+		j.header(1, func(m *members) { m.set("disclosures", list(c.shown)) })
+	})
+	g.json("no-disclosures-in-the-second-header", secJSONGeneral, "not even an empty list", bad, true, func(_ *card, j *jws) {
+		two(j)
+		j.header(1, func(m *members) { m.set("disclosures", `[]`) })
+	})
+	disjoint := func(fault, why string, protect func(*members), name, value string) {
+		g.json(fault, "RFC 7515 7.2.1; RFC 9901 8.1", why, bad, false, func(c *card, j *jws) {
+			protected := c.header
+			protect(&protected)
+			header := members{{"disclosures", list(c.shown)}}
+			header.set(name, value)
+			j.signatures = nil
+			j.sign(registry, protected.text(), header)
+		})
+	}
+	disjoint("disclosures-protected-and-unprotected", "a name stands in one of the two headers", func(m *members) { m.set("disclosures", `[]`) }, "office", `4`)
+	disjoint("kid-protected-and-unprotected", "a name stands in one of the two headers", func(m *members) { m.set("kid", `"registry-1"`) }, "kid", `"registry-2"`)
+	disjoint("alg-protected-and-unprotected", "a name stands in one of the two headers", func(*members) {}, "alg", `"none"`)
+	g.json("alg-unprotected", "RFC 7515 4.1.1, RFC 8725 3.1; RFC 9901 7.1 step 2.1", "an algorithm that anybody can change", reject("alg_unsupported"), false, func(c *card, j *jws) {
+		j.signatures = nil
+		j.sign(registry, `{"typ":"example+sd-jwt"}`, members{{"disclosures", list(c.shown)}, {"alg", `"ES256"`}})
+	})
+	for _, name := range []string{"crit", "b64"} {
+		value := map[string]string{"crit": `["exp"]`, "b64": `false`}[name]
+		section := map[string]string{"crit": "RFC 7515 4.1.11; RFC 9901 8.1", "b64": "RFC 7797 3; RFC 9901 8.1"}[name]
+		g.json(name+"-unprotected", section, "it must be protected", bad, false, func(_ *card, j *jws) {
+			j.header(0, func(m *members) { m.set(name, value) })
+		})
+	}
+	g.json("crit-unknown", secCrit, "an extension that must be understood", reject("header_crit_unknown"), false, func(c *card, j *jws) {
+		j.signatures = nil
+		j.sign(registry, `{"alg":"ES256","typ":"example+sd-jwt","crit":["x"],"x":1}`, members{{"disclosures", list(c.shown)}})
+	})
+}
+
+// jsonTexts: JSON and base64url to the letter. What no JSON object in a request could hold travels as a string.
+func (g *generator) jsonTexts() {
+	whole := func(fault, why, reason string, edit func(string) string) {
+		g.json(fault, secJSON, why+"; the request has the text as a string", reject(reason), false, func(_ *card, j *jws) { j.text = edit })
+	}
+	whole("payload-twice", "two readers would see two cards", "json_duplicate_member", func(s string) string { return `{"payload":"e30",` + s[1:] })
+	whole("payload-twice-by-escape", "the second spelling is the same name", "json_duplicate_member", func(s string) string { return `{"p\u0061yload":"e30",` + s[1:] })
+	whole("disclosures-twice", "the rule holds at every level", "json_duplicate_member", func(s string) string {
+		return strings.Replace(s, `"header":{`, `"header":{"disclosures":[],`, 1)
+	})
+	whole("with-trailing-bytes", "one JSON object and nothing behind it", "json_malformed", func(s string) string { return s + "~" })
+	whole("truncated", "half an object", "json_malformed", func(s string) string { return s[:len(s)-1] })
+	whole("with-comment", "JSON has no comments", "json_malformed", func(s string) string { return `{/* none */` + s[1:] })
+	whole("in-an-array", "an SD-JWT is one object", "sd_jwt_malformed", func(s string) string { return `[` + s + `]` })
+	part := func(fault, why, reason string, change func(*card, *jws)) {
+		g.json(fault, secBase64+"; RFC 9901 8.2", why, reject(reason), false, change)
+	}
+	part("payload-not-canonical", "the signature is right and the payload has a second spelling", "base64url_malformed", func(c *card, j *jws) {
+		header := members{{"disclosures", list(c.shown)}}
+		j.payload = quote(slack(b64(unaligned([]byte(append(slices.Clone(c.payload), member{"_sd", list(c.sd)}).text())))))
+		j.signatures = nil
+		j.sign(registry, c.header.text(), header)
+	})
+	part("signature-not-canonical", "anybody could make a second SD-JWT of one", "base64url_malformed", func(_ *card, j *jws) {
+		for i, m := range j.signatures[0] {
+			if m.name == "signature" {
+				j.signatures[0][i].value = quote(slack(strings.Trim(m.value, `"`)))
+			}
+		}
+	})
+	part("protected-padded", "base64url in JOSE has no padding", "base64url_malformed", func(c *card, j *jws) {
+		j.signatures[0].set("protected", quote(padded(b64(unaligned([]byte(c.header.text()))))))
+	})
+	part("disclosure-padded", "base64url in JOSE has no padding", "base64url_malformed", func(c *card, j *jws) {
+		j.header(0, func(m *members) { m.set("disclosures", list([]string{c.shown[0] + "="})) })
+	})
+	part("two-disclosures-in-one-string", "what is one string must not become two parts of the compact form", "sd_jwt_malformed", func(c *card, j *jws) {
+		j.header(0, func(m *members) { m.set("disclosures", list([]string{c.shown[0] + "~" + c.shown[0]})) })
+	})
+	part("tilde-in-the-signature", "what is one string must not become two parts of the compact form", "sd_jwt_malformed", func(c *card, j *jws) {
+		j.header(0, func(m *members) { m.set("disclosures", `[]`) })
+		for i, m := range j.signatures[0] {
+			if m.name == "signature" {
+				j.signatures[0][i].value = quote(strings.Trim(m.value, `"`) + "~" + c.shown[0])
+			}
+		}
+	})
+	part("header-and-payload-in-protected", "what is one string must not become two parts of the compact form", "sd_jwt_malformed", func(c *card, j *jws) {
+		j.signatures[0].set("protected", quote(b64([]byte(c.header.text()))+"."+strings.Trim(j.payload, `"`)))
+	})
+}
+
+func (g *generator) jsonSignatures() {
+	bad := reject("signature_invalid")
+	by := func(fault, why string, change func(*card, *jws)) {
+		g.json(fault, "RFC 9901 8.4, 7.1 step 2.2, 9.1", why, bad, true, change)
+	}
+	by("signature-by-another-key", "a self-made card", func(c *card, j *jws) {
+		j.signatures = nil
+		j.sign(thief, c.header.text(), members{{"disclosures", list(c.shown)}})
+	})
+	by("no-signature-of-the-issuer", "two signatures, and none is the issuer's", func(c *card, j *jws) {
+		j.signatures = nil
+		j.sign(thief, c.header.text(), members{{"disclosures", list(c.shown)}})
+		j.sign(transport, secondHead, members{})
+	})
+	by("payload-changed", "the payload of another card under this signature", func(c *card, j *jws) {
+		c.payload.set("iat", "1767225601")
+		j.payload = quote(b64([]byte(c.payload.text())))
+	})
+	by("protected-header-changed", "the signature covers the header", func(_ *card, j *jws) {
+		j.signatures[0].set("protected", quote(b64([]byte(secondHead))))
+	})
+	g.json("disclosure-not-referenced", secJSONDigests, "a disclosure that the issuer never made", reject("disclosure_not_referenced"), false, func(c *card, j *jws) {
+		j.header(0, func(m *members) {
+			m.set("disclosures", list(append(slices.Clone(c.shown), c.disclosure(`"age_over_60"`, `true`))))
+		})
+	})
+	g.json("disclosure-twice", "RFC 9901 8.4, 4", "a holder may not send a disclosure twice", reject("disclosure_not_referenced"), false, func(c *card, j *jws) {
+		j.header(0, func(m *members) { m.set("disclosures", list([]string{c.shown[0], c.shown[0]})) })
+	})
+}
+
+func (g *generator) jsonBindings() {
+	as := func(*card, *jws) {}
+	g.jsonBound("key-bound", secJSONHash, "sd_hash is over the compact form, which is made for this", accept(), false, nil, as)
+	g.jsonBound("general-key-bound", secJSONHash, "of several signatures the first stands in the compact form", accept(), true, nil, func(_ *card, j *jws) {
+		j.sign(transport, `{"alg":"ES256","typ":"dc+sd-jwt","kid":"`+other+`#key-1"}`, members{{"kid_of", `"transport"`}})
+	})
+	g.jsonBound("key-bound-sha-512", secJSONHash, "_sd_alg is the hash of sd_hash too", accept(), false, func(c *card) {
+		c.hash, c.sd, c.shown, c.found = "sha-512", nil, nil, nil
+		c.payload.set("_sd_alg", `"sha-512"`)
+		c.reveal("full_name", `"Pema Lhamo"`)
+	}, as)
+	missing := func(fault, why string, change func(*card, *jws)) {
+		g.jsonBound(fault, secJSONBinding, why, reject("key_binding_missing"), false, nil, change)
+	}
+	drop := func(j *jws) { j.header(0, func(m *members) { m.drop("kb_jwt") }) }
+	missing("key-binding-missing", "a copied card without its holder", func(_ *card, j *jws) { drop(j) })
+	missing("key-binding-beside-the-header", "kb_jwt is a member of the unprotected header", func(c *card, j *jws) {
+		text := c.text()
+		drop(j)
+		j.more = members{{"kb_jwt", quote(text[strings.LastIndexByte(text, '~')+1:])}}
+	})
+	missing("key-binding-in-the-protected-header", "kb_jwt is a member of the unprotected header", func(c *card, j *jws) {
+		text := c.text()
+		protected := c.header
+		protected.set("kb_jwt", quote(text[strings.LastIndexByte(text, '~')+1:]))
+		j.signatures = nil
+		j.sign(registry, protected.text(), members{{"disclosures", list(c.shown)}})
+	})
+	hash := func(fault, why string, general bool, before func(*card), change func(*card, *jws)) {
+		g.jsonBound(fault, secJSONHash, why, reject("sd_hash_mismatch"), general, before, change)
+	}
+	hash("sd-hash-over-the-object", "sd_hash over the JSON text", false, func(c *card) {
+		c.kb.over = func(s string) string { return serialized(s, false).value() }
+	}, as)
+	hash("sd-hash-of-other-disclosures", "the holder agreed to show something else", false, func(c *card) {
+		c.kb.over = func(s string) string { return s[:strings.IndexByte(s, '~')+1] }
+	}, as)
+	hash("disclosure-removed-after-key-binding", "the holder agreed to show something else", false, nil, func(_ *card, j *jws) {
+		j.header(0, func(m *members) { m.set("disclosures", `[]`) })
+	})
+	hash("disclosure-added-after-key-binding", "the holder agreed to show less", false, func(c *card) {
+		extra := c.hide("blood_group", `"O+"`)
+		c.edit = func(s string) string { i := strings.LastIndexByte(s, '~'); return s[:i+1] + extra + "~" + s[i+1:] }
+	}, as)
+	hash("signatures-swapped-after-key-binding", "the first signature stands in the compact form", true, nil, func(_ *card, j *jws) {
+		j.sign(transport, `{"alg":"ES256","typ":"dc+sd-jwt"}`, members{})
+		var header string
+		for _, m := range j.signatures[0] {
+			if m.name == "header" {
+				header = m.value
+			}
+		}
+		j.signatures[0].set("header", `{}`)
+		j.signatures[1].set("header", header)
+		j.signatures[0], j.signatures[1] = j.signatures[1], j.signatures[0]
+	})
+	bad := func(fault, section, why string, general bool, change func(*card, *jws)) {
+		g.jsonBound(fault, section, why, reject("sd_jwt_malformed"), general, nil, change)
+	}
+	for _, both := range []bool{false, true} {
+		fault := map[bool]string{false: "key-binding-in-the-second-header", true: "key-binding-in-both-headers"}[both]
+		bad(fault, secJSONGeneral, "kb_jwt stands in the first header and in no other", true, func(c *card, j *jws) {
+			text := c.text()
+			j.sign(transport, `{"alg":"ES256","typ":"dc+sd-jwt"}`, members{{"kb_jwt", quote(text[strings.LastIndexByte(text, '~')+1:])}})
+			if !both {
+				drop(j)
+			}
+		})
+	}
+	for fault, value := range map[string]string{"is-a-number": `1`, "is-null": `null`, "is-empty": `""`, "is-an-array": `["a.b.c"]`} {
+		bad("key-binding-"+fault, secJSONHeader, "kb_jwt is a JWT", false, func(_ *card, j *jws) { j.header(0, func(m *members) { m.set("kb_jwt", value) }) })
+	}
+	bad("disclosure-in-the-key-binding", secJSONHeader, "what is one string must not become two parts of the compact form", false, func(c *card, j *jws) {
+		text := c.text()
+		kb := text[strings.LastIndexByte(text, '~')+1:]
+		j.header(0, func(m *members) { m.set("disclosures", `[]`); m.set("kb_jwt", quote(c.shown[0]+"~"+kb)) })
+	})
+	for _, c := range []struct {
+		fault, section, reason string
+		change                 func(*card)
+	}{
+		{"audience-of-another-verifier", secKBAud, "audience_mismatch", func(c *card) { c.kb.payload.set("aud", `"https://licensing.example"`) }},
+		{"key-binding-by-another-key", secKBSign, "key_binding_signature", func(c *card) { c.kb.signer = thief }},
+		{"expired", secTimes, "expired", func(c *card) { c.payload.set("exp", fmt.Sprint(issued)) }},
+		{"typ-jwt", secTyp, "typ_mismatch", func(c *card) { c.header.set("typ", `"JWT"`) }},
+	} {
+		g.jsonBound(c.fault, c.section, "the same rules hold in every serialisation", reject(c.reason), false, c.change, as)
+	}
+}
+
+// jsonShown: what a holder makes of a card in JWS JSON serialisation.
+func (g *generator) jsonShown() {
+	for _, general := range []bool{false, true} {
+		fault := map[bool]string{false: "present-json-flattened", true: "present-json-general"}[general]
+		section := map[bool]string{false: secJSONForm + "; RFC 9901 7.2", true: secJSONGeneral + "; RFC 9901 7.2"}[general]
+		c := plainCard("disclosure/" + fault)
+		name, number := c.hide("full_name", `"Pema Lhamo"`), c.hide("id_number", `"10000000001"`)
+		c.shown = []string{name, number}
+		j := serialized(c.text(), general)
+		j.header(0, func(m *members) { m.set("kid", `"registry-1"`) })
+		if general {
+			j.sign(transport, secondHead, members{{"kid", `"transport-1"`}})
+		}
+		request := members{{"sd_jwt", j.value()}, {"reveal", `[["full_name"]]`}}
+		j.header(0, func(m *members) { m.set("disclosures", list([]string{name})) })
+		expect := append(accept(), member{"sd_jwt", j.value()})
+		g.put(vector{c.name, section, "what was signed stays, and so does the serialisation", "sdjwt.present", json.RawMessage(request.text()), json.RawMessage(expect.text())})
+	}
+	c := boundCard("disclosure/present-json-key-binding-came-from-the-issuer")
+	request := members{{"sd_jwt", serialized(c.text(), false).value()}, {"reveal", `[]`}, {"holder_private_jwk", pema.private}, {"audience", quote(audience)}, {"nonce", quote(nonce)}, {"now", fmt.Sprint(now)}}
+	g.put(vector{c.name, "RFC 9901 7.2, 8.1", "a holder gets an SD-JWT and not an SD-JWT+KB", "sdjwt.present", json.RawMessage(request.text()), json.RawMessage(reject("unexpected_key_binding").text())})
+}
