@@ -253,7 +253,10 @@ func TestTypeMetadataBounds(t *testing.T) {
 		return `{"vct":"v","claims":[{"path":` + list(n, func(int) string { return `"a"` }) + `}]}`
 	}
 	deep := func(n int) string { return `{"vct":"v","x":` + strings.Repeat("[", n) + strings.Repeat("]", n) + `}` }
-	size := func(n int) string { s := `{"vct":"v","x":""}`; return s[:len(s)-2] + strings.Repeat("x", n-len(s)) + `"}` }
+	size := func(n int) string {
+		s := `{"vct":"v","x":""}`
+		return s[:len(s)-2] + strings.Repeat("x", n-len(s)) + `"}`
+	}
 	for _, c := range []struct {
 		name string
 		doc  func(int) string
