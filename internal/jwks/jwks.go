@@ -42,8 +42,8 @@ type Key struct {
 	Public    pubkey.Key
 }
 
-// Parse reads a key set. Keys of types, curves and sizes that are not in use here are left out (RFC 7517 section 5); a key that has
-// private members or is malformed, and a "kid" that occurs twice, make the set unacceptable.
+// Parse reads a key set. Keys of types, curves, sizes and algorithms that are not in use here are left out (RFC 7517 section 5); a key
+// that has private members or is malformed, and a "kid" that occurs twice, make the set unacceptable.
 func Parse(data []byte) ([]Key, error) {
 	v, err := strictjson.Parse(data, strictjson.Limits{Bytes: maxSet, Depth: 8})
 	if err != nil {
@@ -58,7 +58,7 @@ func Parse(data []byte) ([]Key, error) {
 	for e := range list.Elements() {
 		pub, err := pubkey.ParseJWK(e.Raw())
 		switch {
-		case errors.Is(err, pubkey.Unsupported), errors.Is(err, pubkey.TooSmall):
+		case errors.Is(err, pubkey.Unsupported), errors.Is(err, pubkey.TooSmall), errors.Is(err, pubkey.AlgorithmMismatch):
 			continue
 		case errors.Is(err, pubkey.PrivateMember):
 			return nil, ErrPrivate

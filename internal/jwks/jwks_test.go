@@ -76,7 +76,10 @@ func TestParse(t *testing.T) {
 	}{
 		"one":                {`{"keys":[` + good + `]}`, 1, nil},
 		"none":               {`{"keys":[]}`, 0, nil},
-		"a type not in use":  {`{"keys":[{"kty":"RSA","n":"AQAB","e":"AQAB"},` + good + `]}`, 1, nil},
+		"a type not in use":  {`{"keys":[{"kty":"RSA","n":"` + strings.Repeat("_", 342) + `","e":"AQAB"},` + good + `]}`, 1, nil},
+		"a size too small":   {`{"keys":[{"kty":"RSA","n":"AQAB","e":"AQAB"},` + good + `]}`, 1, nil},
+		"a curve not in use": {`{"keys":[{"kty":"EC","crv":"P-521","x":"AA","y":"AA"},` + good + `]}`, 1, nil},
+		"another algorithm":  {`{"keys":[` + strings.Replace(good, "{", `{"alg":"HPKE-0",`, 1) + `,` + good + `]}`, 1, nil},
 		"a private key":      {`{"keys":[` + good + `,` + private + `]}`, 0, ErrPrivate},
 		"a malformed key":    {`{"keys":[` + good + `,{"kty":"EC","crv":"P-256","x":"AA","y":"AA"}]}`, 0, ErrSet},
 		"a key, no set":      {good, 0, ErrSet},
