@@ -25,7 +25,8 @@ import (
 // was signed. LapsedUntil does not prolong a certificate: who issued it no longer says whether it was revoked. Nothing asks for
 // revocation lists either; a stolen key is declared in Compromised.
 type Certified struct {
-	// Issuer is the iss of the cards, exactly; no DID. Empty means that they have none: then Name alone tells the issuer.
+	// Issuer is the iss of the cards, exactly; no DID. Empty means that they have none: then Name alone tells the issuer, and a leaf with
+	// two names that the list knows is nobody's.
 	Issuer string
 	// Name is the subject alternative name that the leaf must have: a DNS name, compared without regard to case and without wildcards, or
 	// a URI, compared byte for byte. The common name of the subject counts for nothing.
