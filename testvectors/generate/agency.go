@@ -22,9 +22,13 @@ type scene struct {
 	documents members // DID -> document
 	issuers   members // DID -> entry of the trust list
 	history   members // DID -> [dates of a key]
+	types     members // type -> text of its metadata
+	published members // URL -> text of issuer metadata or of a key set
 	asked     string
+	by        string // the issuer, in the answer
 	keyID     string
 	surplus   string
+	serialize func(*jws) // JWS JSON serialisation, and what is changed in it
 }
 
 // document makes a DID document with one key for signing cards.
@@ -49,7 +53,7 @@ func dates(fragment string, more ...member) string {
 }
 
 func (g *generator) scene(fault, section, why string, expect members, change func(*scene)) {
-	s := &scene{card: boundCard("verifier/" + fault), asked: `[["full_name"]]`, keyID: issuer + "#key-1", surplus: `[]`}
+	s := &scene{card: boundCard("verifier/" + fault), asked: `[["full_name"]]`, by: issuer, keyID: issuer + "#key-1", surplus: `[]`}
 	s.documents = members{{issuer, document(issuer, "key-1", registry)}, {other, document(other, "key-1", transport)}}
 	s.issuers = members{{issuer, entry(issuer)}}
 	s.request = members{{"audience", quote(audience)}, {"nonce", quote(nonce)}, {"type", quote(vct)}}
@@ -59,19 +63,31 @@ func (g *generator) scene(fault, section, why string, expect members, change fun
 	for _, e := range s.issuers {
 		trusted = append(trusted, e.value)
 	}
+	presentation := quote(s.text())
+	if s.serialize != nil {
+		j := serialized(s.text(), false)
+		s.serialize(j)
+		presentation = j.value()
+	}
 	request := members{
-		{"presentation", quote(s.text())}, {"resolver", s.documents.text()}, {"issuers", `[` + strings.Join(trusted, ",") + `]`},
+		{"presentation", presentation}, {"resolver", s.documents.text()}, {"issuers", `[` + strings.Join(trusted, ",") + `]`},
 		{"expect", s.request.text()}, {"now", fmt.Sprint(now)}, {"clock_skew_s", fmt.Sprint(skew)},
 	}
 	if len(s.history) > 0 {
 		request.set("history", s.history.text())
+	}
+	if s.types != nil {
+		request.set("type_metadata", s.types.text())
+	}
+	if s.published != nil {
+		request.set("issuer_metadata", s.published.text())
 	}
 	if expect[0].value == `"accept"` {
 		claims := s.want
 		if claims == "" {
 			claims = `{"full_name":"Pema Lhamo"}`
 		}
-		expect = append(expect, member{"cards", `[{"claims":` + claims + `,"issuer":` + quote(issuer) + `,"key_id":` + quote(s.keyID) + `,"status":0,"surplus":` + s.surplus + `}]`})
+		expect = append(expect, member{"cards", `[{"claims":` + claims + `,"issuer":` + quote(s.by) + `,"key_id":` + quote(s.keyID) + `,"status":0,"surplus":` + s.surplus + `}]`})
 	}
 	g.put(vector{s.name, section, why, "vc.verify", json.RawMessage(request.text()), json.RawMessage(expect.text())})
 }

@@ -81,6 +81,10 @@ func generate() map[string][]byte {
 	g.issuerKeys()
 	g.keyHistories()
 	g.agencies()
+	g.typeMetadata()
+	g.jsonPresented()
+	g.issuerMetadata()
+	g.certificates()
 	g.dids()
 	return g.files
 }

@@ -451,6 +451,19 @@ func (g *generator) jsonBindings() {
 	}
 }
 
+// jsonPresented: whole presentations in JWS JSON serialisation.
+func (g *generator) jsonPresented() {
+	g.scene("json-card-accepted", secJSONForm+"; SD-JWT VC 2.2, 2.4", "the same rules hold in every serialisation", accept(), func(s *scene) { s.serialize = func(*jws) {} })
+	g.scene("json-kid-unprotected", "SD-JWT VC 2.5; RFC 9901 8.1", "a name of the key that anybody can change", stranger("kid_missing"), func(s *scene) {
+		s.header.drop("kid")
+		s.serialize = func(j *jws) { j.header(0, func(m *members) { m.set("kid", quote(issuer+"#key-1")) }) }
+	})
+	g.scene("json-stolen-card", secKBSign, "the same rules hold in every serialisation", reject("key_binding_signature"), func(s *scene) {
+		s.kb.signer = thief
+		s.serialize = func(*jws) {}
+	})
+}
+
 // jsonShown: what a holder makes of a card in JWS JSON serialisation.
 func (g *generator) jsonShown() {
 	for _, general := range []bool{false, true} {

@@ -18,12 +18,15 @@ func TestFlippedBitIsNeverAccepted(t *testing.T) {
 		}
 		whole := text(request[name])
 		if _, isObject := request[name].(map[string]any); isObject {
-			if strings.Contains(v.Name, "general") {
-				continue // its second signature is nobody's business here
+			if strings.Contains(v.Name, "general") || strings.Contains(v.Name, "unprotected") {
+				continue // a second signature, or a member that nothing protects, is nobody's business
 			}
 			whole = show(request[name])
 		}
 		step := 1
+		if strings.HasPrefix(v.Name, "verifier/type-") {
+			step = 13 // many cards that differ in nothing here
+		}
 		if testing.Short() {
 			step = 97
 		}

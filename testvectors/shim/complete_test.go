@@ -19,13 +19,13 @@ var notByVectors = map[string]string{
 	"caller_error":                "the shim answers error",
 	"signer_failed":               "a key in a device that does not answer",
 	"serialization_inputs_differ": "the issuer's own mistake: Flattened and General get what he signed",
-	// Holder.Receive alone: no operation of the shim receives.
+	// Holder.Receive alone: no operation of the shim receives or keeps cards.
 	"cnf_names_other_key": "Holder.Receive alone",
+	"no_card_left":        "a holder's batch alone",
 	// One request is one verifier, with a replay guard of its own, a resolver that answers, and no status lists yet.
 	"replayed":                  "needs two requests to one verifier",
 	"surplus_claims":            "vc.verify cannot ask for RefuseSurplus",
 	"issuer_deactivated":        "a DID document in a request cannot say that it is deactivated",
-	"issuer_key_ambiguous":      "one id for two keys: a document with it is refused before",
 	"issuer_key_not_accepted":   "keys in a request have no class",
 	"card_revoked":              "status lists are not built yet",
 	"card_suspended":            "status lists are not built yet",

@@ -2,9 +2,13 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"time"
 
+	"github.com/khyer/khyer/credential"
 	"github.com/khyer/khyer/did"
 	"github.com/khyer/khyer/disclosure"
 	"github.com/khyer/khyer/internal/strictjson"
@@ -28,6 +32,12 @@ func verifyVC(ctx context.Context, r *request) (answer, error) {
 	}
 	want := verifier.Expect{
 		Audience: expect.text("audience"), Nonce: expect.text("nonce"), Type: expect.text("type"), Claims: expect.paths("claims"),
+	}
+	if types := r.documents("type_metadata"); types != nil {
+		config.Types = credential.TypeDocuments(types)
+	}
+	if published := r.documents("issuer_metadata"); published != nil {
+		config.Documents = websites(published)
 	}
 	if r.take(expect.err); r.err != nil {
 		return nil, nil
@@ -99,16 +109,64 @@ func asked(c verifier.Card, paths []disclosure.Path) (answer, error) {
 	return out, nil
 }
 
+// issuers reads the trust list: an issuer is known by did, by url (whose issuer metadata have its keys), or by x5c: certificates that
+// lead to one of roots from a leaf with name, for cards with iss or, without it, for those that have none.
 func (r *request) issuers() (out []trust.Issuer) {
 	r.each("issuers", func(v strictjson.Value) {
 		e := request{v: v}
-		id := e.text("did")
-		out = append(out, trust.Issuer{DIDs: []string{id}, Types: e.texts("types"), Accreditation: trust.Accreditation{
-			Name: id, LapsedUntil: e.time("lapsed_until"), Compromised: e.texts("compromised"),
-		}})
+		i := trust.Issuer{Types: e.texts("types"), Accreditation: trust.Accreditation{
+			LapsedUntil: e.time("lapsed_until"), Compromised: e.texts("compromised"), Hosts: e.texts("hosts"),
+		}}
+		if id := e.text("did"); id != "" {
+			i.DIDs, i.Name = []string{id}, id
+		}
+		if url := e.text("url"); url != "" {
+			i.URLs, i.Name = []string{url}, url
+		}
+		if c := (request{v: v.Get("x5c")}); c.v.Exists() {
+			by := trust.Certified{Issuer: c.text("iss"), Name: c.text("name")}
+			for _, text := range c.texts("roots") {
+				der, err := base64.StdEncoding.DecodeString(text)
+				root, err2 := x509.ParseCertificate(der)
+				if err != nil || err2 != nil {
+					c.fail("roots", "is no array of certificates")
+				}
+				by.Roots = append(by.Roots, root)
+			}
+			i.Certified, i.Name = []trust.Certified{by}, by.Name
+			r.take(c.err)
+		}
+		out = append(out, i)
 		r.take(e.err)
 	})
 	return out
+}
+
+// documents reads an object of texts; nil if it is absent.
+func (r *request) documents(name string) map[string][]byte {
+	if !r.v.Get(name).Exists() {
+		return nil
+	}
+	out := map[string][]byte{}
+	r.members(name, func(key string, v strictjson.Value) {
+		text, ok := v.Text()
+		if !ok {
+			r.fail(name, "is no object of texts")
+		}
+		out[key] = []byte(text)
+	})
+	return out
+}
+
+// websites is what is behind URLs.
+type websites map[string][]byte
+
+// Document implements verifier.DocumentSource.
+func (w websites) Document(_ context.Context, url string) ([]byte, error) {
+	if doc, ok := w[url]; ok {
+		return doc, nil
+	}
+	return nil, errors.New("not in the request")
 }
 
 // documents is a resolver of documents that stand in the request.
