@@ -150,7 +150,7 @@ func readKeySet(v strictjson.Value) (*IssuerKeys, error) {
 		}
 		key, err := pubkey.ParseJWK(e.Raw())
 		switch {
-		case errors.Is(err, pubkey.Unsupported), errors.Is(err, pubkey.AlgorithmMismatch):
+		case errors.Is(err, pubkey.Unsupported), errors.Is(err, pubkey.TooSmall), errors.Is(err, pubkey.AlgorithmMismatch):
 			continue
 		case err != nil:
 			return nil, fail(KeySetMalformed)
