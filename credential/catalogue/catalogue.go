@@ -1,26 +1,50 @@
-// Package catalogue holds credential types as data: what a card of a type contains, what its holder may hide, and which claims
-// the issuer computes in advance.
+// Package catalogue holds credential types as data: what a card of a type contains, what its holder may hide, which claims the
+// issuer computes in advance, and how all of it is called for people, in several languages.
 //
-// A catalogue is one JSON file per authority or country. Adding a type, or a country, is a change of data and needs no Go:
+// A catalogue is one JSON file per authority or country, read by [Load]. Adding a type, or a country, is a change of data and needs
+// no Go; testdata/varendal.json is a country that has nothing in common with Bhutan.
 //
 //	{
-//	  "catalogue": 1, "name": "…", "about": "…", "utc_offset": "+06:00",
+//	  "catalogue": 1, "name": "…", "about": "…", "locale": "en", "utc_offset": "+06:00",
 //	  "types": [{
-//	    "name": "…", "issuer": "…", "vct": "https://…", "schemas": ["https://…"], "invented": false,
+//	    "name": "…", "issuer": "…", "vct": "https://…", "invented": false,
+//	    "display": {"name": "…", "description": "…"},
+//	    "schemas": [{"uri": "https://…", "environment": "production", "reliability": "confirmed"}],
 //	    "claims": [
-//	      {"name": "Full Name"},
-//	      {"name": "ID Number", "pattern": "[0-9]{11}"},
-//	      {"name": "Date of Birth", "format": "dd/mm/yyyy", "sd": "always"},
-//	      {"name": "age_over_18", "format": "boolean", "age_over": 18, "of": "Date of Birth"}
+//	      {"path": ["Full Name"], "label": "Full name"},
+//	      {"path": ["ID Number"], "label": "ID number", "pattern": "[0-9]{11}"},
+//	      {"path": ["Date of Birth"], "label": "Date of birth", "format": "dd/mm/yyyy", "sd": "always"},
+//	      {"path": ["Department "], "label": "Department", "byte_exact": true, "mandatory": false},
+//	      {"path": ["languages"], "label": "Languages", "format": "array"},
+//	      {"path": ["languages", null], "label": "Language", "sd": "never"},
+//	      {"path": ["age_over_18"], "label": "18 or older", "format": "boolean", "age_over": 18, "of": ["Date of Birth"]}
 //	    ]
-//	  }]
+//	  }],
+//	  "translations": {"dz": {"Full name": {"text": "", "reviewed_by": "", "reviewed_on": ""}}}
 //	}
 //
-// The member sd has the meaning of SD-JWT VC draft 13 section 9.4 (always, never), except that a claim is concealed unless the file
-// says "never". A pattern is a Go regular expression that the whole text must match. Every claim of a type is mandatory.
+// To add a type, write its object; to add a country, write a file. Load says with line, type and claim what is wrong.
 //
-// Claim names are compared byte for byte: NDI has names that end in a space. [Type.Check] does not match loosely, but it says
-// which name was probably meant.
+//   - path is a claims path (SD-JWT VC draft 19 section 5.6.1) of names and nulls. What is inside an object or an array comes after
+//     it, and each of them has something inside. Names are compared byte for byte, and each is written once: NDI has names that
+//     end in a space. A name that begins or ends with a space, has two in a row, or differs from a neighbour only in case or
+//     spaces must say "byte_exact": true, so that a slip of the keyboard cannot become a name.
+//   - format is one of the constants of [Format]; text unless it is given. A pattern is a Go regular expression that the whole text
+//     must match.
+//   - sd is always or never (section 5.6.4): a claim is concealed unless the file says never.
+//   - mandatory is true unless the file says false. A claim that an array's element or an optional object contains is mandatory
+//     where that is there.
+//   - reliability is confirmed, single source or conflicting, and must be conflicting for a schema that several types give. Only a
+//     confirmed one finds a type ([Catalogue.BySchema]).
+//
+// # Languages
+//
+// Labels, names and descriptions for people are written in the language that locale names. Translations are one table for each
+// other language, keyed by the text that they translate, so that a reader of that language goes through one list; two meanings
+// need two texts. Each language that the table names has a row for every text, and a row stays empty until a native speaker has
+// read it: a text without reviewed_by and reviewed_on (YYYY-MM-DD) is refused, and so is the reverse. Where a row is empty,
+// [Claim.Label] and its like answer in the language of the file. Changing a text leaves its old row without use, which Load
+// refuses: what somebody has reviewed cannot come to stand for something else.
 //
 // # Ages
 //
@@ -52,7 +76,7 @@ type Catalogue struct {
 	Types []Type
 }
 
-// NDI returns the types of Bhutan's National Digital Identity. Each call returns a copy of its own.
+// NDI returns the 57 types of Bhutan's National Digital Identity that are publicly known. Each call returns a copy of its own.
 func NDI() *Catalogue { return shipped(ndi) }
 
 // Invented returns types for examples and tests that no authority issues: NDI's catalogue has no health card. Each call returns
@@ -77,17 +101,50 @@ func (c *Catalogue) Type(vct string) (*Type, bool) {
 	return nil, false
 }
 
+// BySchema returns the type whose authority's schema stands at that URI, if the identifier is confirmed. One that was seen in a
+// single source, or that several types give, finds nothing: it is a note in [Type.Schemas] and identifies no type.
+func (c *Catalogue) BySchema(uri string) (*Type, bool) {
+	for i := range c.Types {
+		for _, s := range c.Types[i].Schemas {
+			if s.URI == uri && s.Reliability == Confirmed {
+				return &c.Types[i], true
+			}
+		}
+	}
+	return nil, false
+}
+
 // Type is a credential type. It is made by [Load]; it is safe for concurrent use as long as nobody changes it.
 type Type struct {
-	Name     string   // for people, such as Foundational ID
+	Name     string   // the authority's, such as Foundational ID; two authorities may use one name
 	Issuer   string   // the kind of authority that issues it, for people; trust is decided elsewhere
-	VCT      string   // the type identifier of SD-JWT VC (draft 13 section 3.2.2.1)
-	Schemas  []string // where the authority's own schema stands; never fetched
+	VCT      string   // the type identifier of SD-JWT VC (draft 19 section 2.2.2.1)
+	Schemas  []Schema // where the authority's own schema stands; never fetched
 	Invented bool     // no authority issues it
-	Claims   []Claim  // in the authority's order
+	Claims   []Claim  // in the authority's order; what is inside another claim comes after it
 
-	zone *time.Location
+	title, description string // in the file's own language
+	root               node
+	zone               *time.Location
+	book               *book
 }
+
+// Schema is where an authority keeps its own description of a type.
+type Schema struct {
+	URI         string
+	Production  bool // false: its staging environment
+	Reliability Reliability
+}
+
+// Reliability says how well it is known that a schema's URI belongs to a type.
+type Reliability string
+
+// Reliabilities.
+const (
+	Confirmed    Reliability = "confirmed"     // seen in at least two independent places
+	SingleSource Reliability = "single source" // seen once
+	Conflicting  Reliability = "conflicting"   // given for several types
+)
 
 // Format is the form of a claim's value.
 type Format string
@@ -95,84 +152,71 @@ type Format string
 // Formats.
 const (
 	Text    Format = "text"       // a JSON string with at least one character
-	Texts   Format = "texts"      // an array of such strings, possibly empty
 	Boolean Format = "boolean"    // true or false
+	Integer Format = "integer"    // a JSON number without fraction and exponent, of at most 2^53-1, which every reader of JSON keeps
+	Number  Format = "number"     // any JSON number
 	Date    Format = "dd/mm/yyyy" // a string such as 01/02/1990, a day that exists
+	ISODate Format = "yyyy-mm-dd" // a string such as 1990-02-01, a day that exists
+	Object  Format = "object"     // an object of the claims that follow
+	Array   Format = "array"      // an array, possibly empty, whose elements are the claim that follows
 )
 
 // Claim is one claim of a type.
 type Claim struct {
-	Name    string // exact: case and spaces count, at the end too
-	Format  Format
-	Pattern string // a regular expression that the whole text matches; empty for none
-	Hidden  bool   // the issuer makes it selectively disclosable
-	AgeOver int    // years; not zero for a claim that Compute adds
-	Of      string // the Date claim that AgeOver is computed from
+	Path      disclosure.Path // names, exact: case and spaces count, at the end too; nil is every element of an array
+	Format    Format
+	Pattern   string          // a regular expression that the whole text matches; empty for none
+	Hidden    bool            // the issuer makes it selectively disclosable
+	Mandatory bool            // the card has it, if it has what contains it
+	AgeOver   int             // years; not zero for a claim that Compute adds
+	Of        disclosure.Path // the claim with the date that AgeOver is computed from
 
+	label   string
+	book    *book
 	pattern *regexp.Regexp
+	exact   bool
 }
 
-// Conceal returns the paths of the claims that the issuer makes selectively disclosable, for
-// [disclosure.ConcealOptions].
+// Conceal returns the paths of the claims that the issuer makes selectively disclosable. Not every card has all of them: for one
+// card's [disclosure.ConcealOptions], ask [Type.ConcealIn].
 func (t *Type) Conceal() []disclosure.Path {
 	var out []disclosure.Path
 	for _, c := range t.Claims {
 		if c.Hidden {
-			out = append(out, disclosure.Path{c.Name})
+			out = append(out, c.Path)
 		}
 	}
 	return out
 }
 
-func (t *Type) claim(name string) *Claim {
-	for i := range t.Claims {
-		if t.Claims[i].Name == name {
-			return &t.Claims[i]
+// node is a claim with what is inside it. The root is the card.
+type node struct {
+	claim   *Claim
+	name    string  // in the object that contains it
+	members []*node // of an object, in the file's order
+	element *node   // of an array
+}
+
+func (n *node) member(name string) *node {
+	for _, m := range n.members {
+		if m.name == name {
+			return m
 		}
 	}
 	return nil
 }
 
-// Reasons of this package. They are about an issuer's record and never about a presentation, so their words are kept apart from the
-// verifier's.
-const (
-	BadCatalogue    disclosure.Reason = "catalogue_malformed"
-	BadClaims       disclosure.Reason = "record_malformed"          // not one JSON object without duplicate members
-	UnknownClaim    disclosure.Reason = "record_claim_unknown"      // the type has no claim of that name
-	NearMiss        disclosure.Reason = "record_claim_near_miss"    // it has none, but Error.Near is one letter or space away
-	MissingClaim    disclosure.Reason = "record_claim_missing"      // the type has a claim that the card lacks
-	WrongType       disclosure.Reason = "record_claim_wrong_type"   // such as a number where a string is due
-	WrongFormat     disclosure.Reason = "record_claim_wrong_format" // empty, outside the pattern, no such day
-	ImplausibleDate disclosure.Reason = "record_date_implausible"   // a birth after the day of issue, or more than 150 years before
-	AlreadyComputed disclosure.Reason = "record_claim_computed"     // Compute was given a claim that it computes
-	NoTime          disclosure.Reason = "record_time_missing"       // Compute was given the zero time
-)
-
-// Error is the error of this package. It names claims, never their values.
-type Error struct {
-	Reason disclosure.Reason
-	Type   string          // name of the credential type; empty for a fault of a whole file
-	Path   disclosure.Path // the claim, as the caller wrote its name
-	Near   string          // for NearMiss: the exact name that was probably meant
-	Detail string          // for BadCatalogue: what and where
+// at returns the claim at a path of the type; nil if there is none.
+func (n *node) at(p disclosure.Path) *node {
+	for _, e := range p {
+		if name, ok := e.(string); ok {
+			n = n.member(name)
+		} else {
+			n = n.element
+		}
+		if n == nil {
+			return nil
+		}
+	}
+	return n
 }
-
-func (e *Error) Error() string {
-	s := "catalogue: " + string(e.Reason)
-	if e.Type != "" {
-		s += " in " + e.Type
-	}
-	if len(e.Path) > 0 {
-		s += " at " + e.Path.String()
-	}
-	if e.Near != "" {
-		s += ", did you mean " + disclosure.Path{e.Near}.String()
-	}
-	if e.Detail != "" {
-		s += ": " + e.Detail
-	}
-	return s
-}
-
-// Unwrap returns the Reason.
-func (e *Error) Unwrap() error { return e.Reason }

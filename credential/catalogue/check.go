@@ -4,16 +4,15 @@ import (
 	"encoding/json"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/khyer/khyer/disclosure"
 	"github.com/khyer/khyer/internal/strictjson"
 )
 
-// Check tells whether claims is the body of a card of this type: a JSON object with every claim of the type and no other, each in
-// its format. Claims that Compute adds may be absent. The first fault is returned as an *[Error]; names come before formats, so
-// that "Department" for "Department " is reported as such and not as a missing claim.
+// Check tells whether claims is the body of a card of this type: a JSON object with every mandatory claim of the type and no other
+// than the type's, each in its format. Claims that Compute adds may be absent. The first fault is returned as an *[Error]; in each
+// object names come before formats, so that "Department" for "Department " is reported as such and not as a missing claim.
 func (t *Type) Check(claims json.RawMessage) error {
 	_, err := t.read(claims)
 	return err
@@ -21,78 +20,109 @@ func (t *Type) Check(claims json.RawMessage) error {
 
 func (t *Type) read(claims []byte) (strictjson.Value, error) {
 	v, err := strictjson.Parse(claims, strictjson.Limits{})
-	if err != nil || v.Kind() != strictjson.Object || v.Len() > 2*maxClaims {
-		return v, t.fault(BadClaims, "")
+	if err != nil || v.Kind() != strictjson.Object {
+		return v, t.fault(BadClaims, nil)
+	}
+	return v, t.object(&t.root, v, nil)
+}
+
+func (t *Type) object(n *node, v strictjson.Value, path disclosure.Path) error {
+	if v.Len() > 2*maxClaims {
+		return t.fault(BadClaims, path)
 	}
 	for name := range v.Members() {
-		if t.claim(name) != nil {
+		if n.member(name) != nil {
 			continue
 		}
-		e := t.fault(UnknownClaim, name)
-		if e.Near = t.near(name, v); e.Near != "" {
-			e.Reason = NearMiss
-		}
-		return v, e
+		e := t.fault(UnknownClaim, append(path, name))
+		// A member whose right name is there too stands for nothing.
+		e.meant(n.near(name, func(right string) bool { return v.Get(right).Exists() }))
+		return e
 	}
-	for i := range t.Claims {
-		c := &t.Claims[i]
-		value := v.Get(c.Name)
-		if !value.Exists() {
-			if c.AgeOver != 0 {
-				continue
+	for _, m := range n.members {
+		value := v.Get(m.name)
+		if value.Exists() {
+			if err := t.value(m, value, append(path, m.name)); err != nil {
+				return err
 			}
-			return v, t.fault(MissingClaim, c.Name)
-		}
-		if reason := c.check(value); reason != "" {
-			return v, t.fault(reason, c.Name)
+		} else if m.claim.Mandatory {
+			return t.fault(MissingClaim, append(path, m.name))
 		}
 	}
-	return v, nil
+	return nil
 }
 
-func (t *Type) fault(r disclosure.Reason, claim string) *Error {
-	e := &Error{Reason: r, Type: t.Name}
-	if claim != "" || r == UnknownClaim {
-		e.Path = disclosure.Path{claim}
+func (t *Type) value(n *node, v strictjson.Value, path disclosure.Path) error {
+	if reason := n.claim.check(v); reason != "" {
+		return t.fault(reason, path)
 	}
-	return e
+	switch n.claim.Format {
+	case Object:
+		return t.object(n, v, path)
+	case Array:
+		i := 0
+		for e := range v.Elements() {
+			if err := t.value(n.element, e, append(path, i)); err != nil {
+				return err
+			}
+			i++
+		}
+	}
+	return nil
 }
 
+func (t *Type) fault(r disclosure.Reason, path disclosure.Path) *Error {
+	return &Error{Reason: r, Type: t.Name, Path: slices.Clone(path)}
+}
+
+// check looks at one value and not at what is inside it.
 func (c *Claim) check(v strictjson.Value) disclosure.Reason {
 	switch c.Format {
 	case Boolean:
-		if v.Kind() != strictjson.Bool {
-			return WrongType
-		}
-	case Texts:
-		if v.Kind() != strictjson.Array {
-			return WrongType
-		}
-		for e := range v.Elements() {
-			if s, ok := e.Text(); !ok {
-				return WrongType
-			} else if s == "" {
-				return WrongFormat
-			}
-		}
-	default: // Text, Date
-		s, ok := v.Text()
-		if !ok {
-			return WrongType
-		}
-		if _, ok := day(s); s == "" || c.Format == Date && !ok || c.pattern != nil && !c.pattern.MatchString(s) {
+		return is(v.Kind() == strictjson.Bool)
+	case Object:
+		return is(v.Kind() == strictjson.Object)
+	case Array:
+		return is(v.Kind() == strictjson.Array)
+	case Number:
+		return is(v.Kind() == strictjson.Number)
+	case Integer:
+		const most = 1<<53 - 1 // RFC 7493 section 2.2
+		if n, ok := v.Int64(); v.Kind() == strictjson.Number && (!ok || n > most || n < -most) {
 			return WrongFormat
 		}
+		return is(v.Kind() == strictjson.Number)
+	}
+	s, ok := v.Text()
+	if !ok {
+		return WrongType
+	}
+	if s == "" || c.pattern != nil && !c.pattern.MatchString(s) {
+		return WrongFormat
+	}
+	if _, ok := c.day(s); c.Format != Text && !ok {
+		return WrongFormat
 	}
 	return ""
 }
 
-// day reads DD/MM/YYYY and nothing else: two digits, two digits, four digits, a day that exists.
-func day(s string) (time.Time, bool) {
-	if len(s) != len("02/01/2006") {
+func is(ok bool) disclosure.Reason {
+	if ok {
+		return ""
+	}
+	return WrongType
+}
+
+// day reads DD/MM/YYYY or YYYY-MM-DD and nothing else: digits where digits stand, a day that exists.
+func (c *Claim) day(s string) (time.Time, bool) {
+	layout := "02/01/2006"
+	if c.Format == ISODate {
+		layout = "2006-01-02"
+	}
+	if len(s) != len(layout) {
 		return time.Time{}, false
 	}
-	t, err := time.Parse("02/01/2006", s)
+	t, err := time.Parse(layout, s)
 	return t, err == nil
 }
 
@@ -101,7 +131,7 @@ func day(s string) (time.Time, bool) {
 // computed. Errors are *[Error].
 func (t *Type) Compute(claims json.RawMessage, at time.Time) (json.RawMessage, error) {
 	if at.IsZero() || t.zone == nil {
-		return nil, t.fault(NoTime, "")
+		return nil, t.fault(NoTime, nil)
 	}
 	v, err := t.read(claims)
 	if err != nil {
@@ -111,28 +141,38 @@ func (t *Type) Compute(claims json.RawMessage, at time.Time) (json.RawMessage, e
 	raw := v.Raw()
 	out := slices.Clone(raw[:len(raw)-1])
 	comma := v.Len() > 0
-	for _, c := range t.Claims {
+	for i := range t.Claims {
+		c := &t.Claims[i]
 		if c.AgeOver == 0 {
 			continue
 		}
-		if v.Get(c.Name).Exists() {
-			return nil, t.fault(AlreadyComputed, c.Name)
+		if points(v, c.Path) {
+			return nil, t.fault(AlreadyComputed, c.Path)
 		}
-		s, _ := v.Get(c.Of).Text()
-		born, ok := day(s)
-		years := completed(born, today)
-		if !ok || years < 0 || years > maxAge {
+		years, ok := t.age(v, c.Of, today)
+		if !ok {
 			return nil, t.fault(ImplausibleDate, c.Of)
 		}
-		name, _ := json.Marshal(c.Name) // a string always has an encoding
 		if comma {
 			out = append(out, ',')
 		}
+		name, _ := json.Marshal(c.Path[0]) // a string always has an encoding
 		out = append(append(out, name...), ':')
 		out = strconv.AppendBool(out, years >= c.AgeOver)
 		comma = true
 	}
 	return append(out, '}'), nil
+}
+
+// age reads a date of birth that has passed Check.
+func (t *Type) age(v strictjson.Value, of disclosure.Path, today time.Time) (years int, ok bool) {
+	for _, name := range of {
+		v = v.Get(name.(string))
+	}
+	s, _ := v.Text()
+	born, ok := t.root.at(of).claim.day(s)
+	years = completed(born, today)
+	return years, ok && years >= 0 && years <= maxAge
 }
 
 // completed counts the birthdays up to and including today; negative if born after today. In a year without 29 February,
@@ -145,52 +185,32 @@ func completed(born, today time.Time) int {
 	return years
 }
 
-// near returns the claim whose name was probably meant by a name that the type does not have, among those that the card lacks.
-func (t *Type) near(name string, card strictjson.Value) string {
-	if len(name) > 2*maxName {
-		return ""
+// ConcealIn returns the paths of Conceal that point to something in a card, for [disclosure.ConcealOptions]. Claims is what
+// Compute returned. Claims that Compute adds are among the paths in any case: with the paths of a record that lacks them nothing
+// is issued, rather than ages in plain sight. Errors are those of Check.
+func (t *Type) ConcealIn(claims json.RawMessage) ([]disclosure.Path, error) {
+	v, err := t.read(claims)
+	if err != nil {
+		return nil, err
 	}
-	plain := simple(name)
-	best := ""
-	for _, c := range t.Claims {
-		if card.Get(c.Name).Exists() {
+	return slices.DeleteFunc(t.Conceal(), func(p disclosure.Path) bool {
+		return t.root.at(p).claim.AgeOver == 0 && !points(v, p)
+	}), nil
+}
+
+// points tells whether a path of the type points to something.
+func points(v strictjson.Value, p disclosure.Path) bool {
+	for i, e := range p {
+		if name, ok := e.(string); ok {
+			v = v.Get(name)
 			continue
 		}
-		switch want := simple(c.Name); {
-		case plain == want:
-			return c.Name
-		case best == "" && len(want) > 4 && oneEdit([]rune(plain), []rune(want)):
-			best = c.Name
+		for element := range v.Elements() {
+			if points(element, p[i+1:]) {
+				return true
+			}
 		}
-	}
-	return best
-}
-
-// simple lowers the case, joins runs of white space, underscores and hyphens to one space and drops them at the ends.
-func simple(s string) string {
-	return strings.Join(strings.FieldsFunc(strings.ToLower(s), func(r rune) bool {
-		return r == ' ' || r == '_' || r == '-' || r == '\u00a0' || r == '\t' || r == '\n' || r == '\r'
-	}), " ")
-}
-
-// oneEdit tells whether a becomes b by inserting, deleting or changing one character or swapping two neighbours.
-func oneEdit(a, b []rune) bool {
-	if len(a) > len(b) {
-		a, b = b, a
-	}
-	if len(b)-len(a) > 1 {
 		return false
 	}
-	i := 0
-	for i < len(a) && a[i] == b[i] {
-		i++
-	}
-	if len(a) < len(b) {
-		return slices.Equal(a[i:], b[i+1:])
-	}
-	if i == len(a) {
-		return true
-	}
-	swapped := i+1 < len(a) && a[i] == b[i+1] && a[i+1] == b[i] && slices.Equal(a[i+2:], b[i+2:])
-	return swapped || slices.Equal(a[i+1:], b[i+1:])
+	return v.Exists()
 }
