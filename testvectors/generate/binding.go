@@ -89,6 +89,23 @@ func (g *generator) bindings() {
 	for fault, aud := range map[string]string{"card-for-this-audience": quote(audience), "card-for-several-audiences": `["https://licensing.example",` + quote(audience) + `]`} {
 		g.vc(fault, secOwnAud, "the issuer may say whom a card is for", accept(), func(c *card) { c.payload.set("aud", aud) })
 	}
+	secPartly := "RFC 9901 9.7, 7.1 step 6"
+	g.vc("card-for-this-audience-and-a-hidden-one", secPartly, "entries of aud may be disclosed selectively; the one in the clear counts", accept(), func(c *card) {
+		p, _ := c.element(`"https://licensing.example"`)
+		c.payload.set("aud", `[`+quote(audience)+`,`+p+`]`)
+		c.want = strings.Replace(c.claims(), p+`]`, `]`, 1)
+		c.want = strings.Replace(c.want, quote(audience)+`,]`, quote(audience)+`]`, 1)
+	})
+	g.vc("card-for-a-disclosed-audience", secPartly, "entries of aud may be disclosed selectively; one that is disclosed counts", accept(), func(c *card) {
+		p, d := c.element(quote(audience))
+		c.payload.set("aud", `["https://licensing.example",`+p+`]`)
+		c.shown = append(c.shown, d)
+		c.want = strings.Replace(c.claims(), p, quote(audience), 1)
+	})
+	g.vc("card-for-another-audience-and-a-hidden-one", secPartly, "what is hidden counts for nothing", reject("audience_mismatch"), func(c *card) {
+		p, _ := c.element(quote(audience))
+		c.payload.set("aud", `["https://licensing.example",`+p+`]`)
+	})
 	g.vc("card-for-another-audience", secOwnAud, "a card that is for others only", reject("audience_mismatch"), func(c *card) {
 		c.payload.set("aud", `"https://licensing.example"`)
 	})

@@ -9,6 +9,7 @@ import (
 
 const (
 	secJOSE      = "RFC 7515 4, RFC 8725 3.1"
+	secHeaders   = "the header rules of package credential; RFC 7515 4 and 5.3 alone would allow it"
 	secCrit      = "RFC 7515 4.1.11"
 	secTyp       = "SD-JWT VC 2.2.1, 2.1"
 	secAlg       = "RFC 9901 7.1 step 2.1, 4.1"
@@ -28,8 +29,8 @@ func (g *generator) headers() {
 	header("header-no-json", secJOSE, "a header is a JSON object", "header_malformed", `alg=ES256`)
 	header("header-is-an-array", secJOSE, "a header is a JSON object", "header_malformed", `["ES256"]`)
 	header("header-alg-twice", secJOSE, "two readers would take different algorithms", "header_malformed", `{"alg":"none","alg":"ES256",`+head)
-	header("header-alg-in-upper-case", secJOSE, "some readers ignore case and would take it for alg", "header_malformed", `{"alg":"ES256","ALG":"none",`+head)
-	header("header-alg-by-escape", secJOSE, "a name that hides", "header_malformed", `{"al\u0067":"ES256",`+head)
+	header("header-alg-in-upper-case", secHeaders, "some readers ignore case and would take it for alg", "header_malformed", `{"alg":"ES256","ALG":"none",`+head)
+	header("header-alg-by-escape", secHeaders, "a name that hides", "header_malformed", `{"al\u0067":"ES256",`+head)
 	header("header-typ-twice", secJOSE, "one member each", "header_malformed", `{"alg":"ES256","typ":"JWT",`+head)
 	header("header-kid-is-a-number", "RFC 7515 4.1.4", "kid is a string", "header_malformed", `{"alg":"ES256","typ":"dc+sd-jwt","kid":1}`)
 	header("header-alg-is-null", "RFC 7515 4.1.1", "alg is a string", "header_malformed", `{"alg":null,`+head)
