@@ -107,7 +107,9 @@ func (a *attempt) read(v *credential.Verified) (Card, error) {
 	steps := make(disclosure.Path, 0, size) // a copy of all paths, since they belong to the caller
 	for i, p := range a.expect.Claims {
 		if values[i] == nil {
-			return Card{}, a.reject(&disclosure.Error{Reason: ClaimMissing, Path: p})
+			rejection := a.reject(&disclosure.Error{Reason: ClaimMissing, Path: p})
+			rejection.Near = near(v, p)
+			return Card{}, rejection
 		}
 		from := len(steps)
 		steps = append(steps, p...)
@@ -186,7 +188,7 @@ func replayKey(audience, nonce string) [32]byte {
 }
 
 // reject makes a Rejection of a Reason or of an error of a room below.
-func (a *attempt) reject(err error) error {
+func (a *attempt) reject(err error) *Rejection {
 	r := &Rejection{Unauthenticated: a.card == nil, Err: err}
 	var d *disclosure.Error
 	switch {

@@ -14,6 +14,9 @@ type Reason = disclosure.Reason
 type Rejection struct {
 	Reason Reason
 	Path   disclosure.Path // of the claim that the reason is about, if there is one
+	// Near is, with ClaimMissing, the path of a claim that the card shows and whose name people would take for the one that was asked
+	// for: "Department " for "Department". Nothing is accepted because of it; the request has to be mended.
+	Near disclosure.Path
 	// Unauthenticated means that issuer and holder had not both been verified when this was found: anybody who has seen a card, or none,
 	// can cause it, so it says nothing about an issuer.
 	Unauthenticated bool
@@ -24,6 +27,9 @@ func (r *Rejection) Error() string {
 	s := "verifier: rejected: " + string(r.Reason)
 	if len(r.Path) > 0 {
 		s += " at " + r.Path.String()
+	}
+	if len(r.Near) > 0 {
+		s += "; the card has " + r.Near.String()
 	}
 	return s
 }
