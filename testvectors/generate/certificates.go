@@ -183,6 +183,10 @@ func (g *generator) certificates() {
 		s.payload.set("iss", `"https://transport.example"`)
 	})
 	path("leaf-expired", "the certificate's time is over", "certificate_expired", func(_ *scene, c *chain) { c.leaf.template.NotAfter = time.Unix(now-1, 0) })
+	path("root-expired", "nor is it valid longer than its root", "certificate_expired", func(_ *scene, c *chain) { c.root.template.NotAfter = time.Unix(now-1, 0) })
+	g.certified("certificate-too-large", secX5CForm, "more than 8 KiB: a bound of this library", stranger("x5c_malformed"), func(_ *scene, c *chain) {
+		c.leaf.template.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 99999, 3}, Value: make([]byte, 8<<10)}}
+	})
 	path("leaf-not-yet-valid", "the certificate's time has not begun", "certificate_not_yet_valid", func(_ *scene, c *chain) { c.leaf.template.NotBefore = time.Unix(now+1, 0) })
 	path("intermediate-expired", "every certificate of the path is valid now", "certificate_expired", func(_ *scene, c *chain) { c.middle.template.NotAfter = time.Unix(now-1, 0) })
 	path("card-before-the-leaf", "the card says that it was signed before the certificate was valid", "issuer_key_not_yet_valid", func(_ *scene, c *chain) {

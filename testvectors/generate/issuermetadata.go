@@ -123,7 +123,7 @@ func (g *generator) metadataFaults(elsewhere func(*scene, *members, string, stri
 	form("names-issuer-in-upper-case", secMetadataOwner, "issuer and iss are compared byte for byte", other, func(doc *members) { doc.set("issuer", `"https://REGISTRY.example"`) })
 	form("with-two-key-sets", secMetadataForm, "jwks or jwks_uri, and not both", "issuer_metadata_malformed", func(doc *members) { doc.set("jwks_uri", quote(setURL)) })
 	form("without-keys", secMetadataForm, "jwks or jwks_uri", "issuer_metadata_malformed", func(doc *members) { doc.drop("jwks") })
-	for fault, url := range map[string]string{"http": "http://registry.example/keys.jwks", "file": "file:///keys.jwks", "relative": "/keys.jwks"} {
+	for fault, url := range map[string]string{"http": "http://registry.example/keys.jwks", "file": "file:///keys.jwks", "relative": "/keys.jwks", "with-user": "https://registry.example@10.0.0.7/keys.jwks", "with-port-out-of-range": "https://registry.example:65536/keys.jwks"} {
 		form("jwks-uri-"+fault, "SD-JWT VC 3, 7.1, 4.2", "keys are fetched by https alone", "issuer_metadata_malformed", func(doc *members) {
 			doc.drop("jwks")
 			doc.set("jwks_uri", quote(url))
@@ -136,6 +136,7 @@ func (g *generator) metadataFaults(elsewhere func(*scene, *members, string, stri
 	set("without-keys", "jwks is an object with keys", `{}`)
 	set("with-private-key", "who publishes a private key has lost control of the set", keySet(with(registry.private, "kid", `"key-1"`)))
 	set("with-symmetric-key", "a secret that everybody can read", keySet(with(registry.public, "kid", `"key-1"`), `{"kty":"oct","k":"c2VjcmV0"}`))
+	set("with-kid-that-is-a-number", "kid is a string", keySet(with(registry.public, "kid", `1`)))
 	set("with-key-off-the-curve", "a key that is none", keySet(strings.Replace(registry.public, yOf(registry), yOf(transport), 1)))
 	g.web("jwks-uri-to-no-key-set", "SD-JWT VC 4.2, 3; RFC 7517 5", "jwks_uri leads to a key set", inconclusive("issuer_jwks_malformed"), func(s *scene, doc *members) {
 		elsewhere(s, doc, setURL, `["keys"]`)

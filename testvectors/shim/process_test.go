@@ -131,6 +131,9 @@ func TestUnusableRequests(t *testing.T) {
 		{"sdjwt.present", "reveal", `[["a"],{}]`}, {"sdjwt.present", "holder_private_jwk", `{}`}, {"sdjwt.present", "sd_jwt", ``},
 		{"vc.verify", "presentation", `1`}, {"vc.verify", "resolver", `[]`}, {"vc.verify", "resolver", `{"did:web:a.example":{"id":"did:web:b.example"}}`},
 		{"vc.verify", "issuers", `[]`}, {"vc.verify", "issuers", `{}`}, {"vc.verify", "expect", `{"audience":"a","nonce":"n","type":"t"}`},
+		{"vc.verify", "type_metadata", `[]`}, {"vc.verify", "type_metadata", `{"t":{"vct":"t"}}`}, {"vc.verify", "issuer_metadata", `"x"`}, {"vc.verify", "issuer_metadata", `{"u":1}`},
+		{"vc.verify", "issuers", `[{"x5c":{"name":"a.example","roots":["AAAA"]},"types":["t"]}]`}, {"vc.verify", "issuers", `[{"x5c":{"name":"a.example","roots":[]},"types":["t"]}]`},
+		{"vc.verify", "issuers", `[{"url":"http://a.example","types":["t"]}]`}, {"vc.verify", "presentation", ``},
 		{"vc.verify", "expect", `{"type":"t","claims":[["a"]]}`}, {"vc.verify", "history", `{"did:web:a.example":[{"key_id":"did:web:a.example#1"}]}`},
 	} {
 		request := decode(t, []byte(base[c.op]))
