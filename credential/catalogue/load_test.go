@@ -32,7 +32,9 @@ const (
 )
 
 // kinds is a catalogue of types that are given, one a line after the first.
-func kinds(types ...string) string { return head + `"types":[` + "\n" + strings.Join(types, ",\n") + `]}` }
+func kinds(types ...string) string {
+	return head + `"types":[` + "\n" + strings.Join(types, ",\n") + `]}`
+}
 
 func kind(members string) string {
 	return `{"name":"T","issuer":"I","vct":"urn:example:t",` + show + members + `}`
