@@ -1,4 +1,5 @@
-// Package differential holds tests in which other libraries judge what this one signs, and this one and they judge the same inputs:
-// jwx (behind internal/jwks), crypto/ecdsa and crypto/ed25519 with keys as go-jose reads them (behind internal/jose), and for secp256k1
-// go-ethereum. It has no code that anybody imports.
+// Package differential holds tests in which this library and others judge the same inputs: mutated presentations before npm's @sd-jwt,
+// mutated JWS and keys before go-jose (behind internal/jose) and jwx (behind internal/jwks), what this library signs before these, the
+// standard library and for secp256k1 go-ethereum. DIVERGENCES.md explains each class of disagreement. It has no code that anybody
+// imports.
 package differential

@@ -139,7 +139,7 @@ type jws struct {
 	headerStyle, bodyStyle style
 	headerEnc, bodyEnc     spelling
 	sigEnc                 spelling
-	signer                 *ecdsa.PrivateKey
+	signer                 *signer
 	sign                   func(sig []byte) []byte // changes the signature; nil leaves it
 }
 
@@ -156,8 +156,21 @@ type presentation struct {
 	applied   []string                   // names of mutations
 }
 
-// Keys of everybody, for nothing else. Signing is deterministic (RFC 6979), so that a seed makes the same bytes each time.
-var issuerKey, holderKey, thief = fixedKey("issuer"), fixedKey("holder"), fixedKey("thief")
+// signer signs in one algorithm, deterministically (RFC 6979, RFC 8032), so that a seed makes the same bytes each time.
+type signer struct {
+	sign  func(input string) []byte
+	order *big.Int // of the curve
+}
+
+func es256(k *ecdsa.PrivateKey) *signer {
+	return &signer{func(input string) []byte { return signES256(k, input) }, k.Params().N}
+}
+
+// Keys of everybody, for nothing else.
+var (
+	issuerKey, holderKey, thiefKey = fixedKey("issuer"), fixedKey("holder"), fixedKey("thief")
+	issuer, holder, thief          = es256(issuerKey), es256(holderKey), es256(thiefKey)
+)
 
 func fixedKey(name string) *ecdsa.PrivateKey {
 	d := sha256.Sum256([]byte("differential " + name))
@@ -177,17 +190,21 @@ func jwkOf(k *ecdsa.PrivateKey) (x, y string) {
 	return e(point[1:33]), e(point[33:])
 }
 
-// signES256 returns r and s of 32 bytes each.
 func signES256(k *ecdsa.PrivateKey, input string) []byte {
 	h := sha256.Sum256([]byte(input))
-	der, err := k.Sign(nil, h[:], crypto.SHA256)
+	return signDigest(k, crypto.SHA256, h[:], 32)
+}
+
+// signDigest returns r and s of size bytes each.
+func signDigest(k *ecdsa.PrivateKey, h crypto.Hash, digest []byte, size int) []byte {
+	der, err := k.Sign(nil, digest, h)
 	if err != nil {
 		panic(err)
 	}
 	r, s := readDER(der)
-	sig := make([]byte, 64)
-	r.FillBytes(sig[:32])
-	s.FillBytes(sig[32:])
+	sig := make([]byte, 2*size)
+	r.FillBytes(sig[:size])
+	s.FillBytes(sig[size:])
 	return sig
 }
 
@@ -223,7 +240,7 @@ func (p *presentation) write() string {
 
 func (j *jws) write(p *presentation, sdHash string) string {
 	input := j.headerEnc.encode(p.json(j.header, j.headerStyle, sdHash)) + "." + j.bodyEnc.encode(p.json(j.payload, j.bodyStyle, sdHash))
-	sig := signES256(j.signer, input)
+	sig := j.signer.sign(input)
 	if j.sign != nil {
 		sig = j.sign(sig)
 	}
@@ -365,8 +382,8 @@ func base(r *rand.Rand) *presentation {
 	if p.vc {
 		typ = "dc+sd-jwt"
 	}
-	p.card = jws{header: obj("alg", str("ES256"), "typ", str(typ), "kid", str(issuerID+"#key-1")), payload: payload, signer: issuerKey}
-	p.kb = jws{header: obj("alg", str("ES256"), "typ", str("kb+jwt")), signer: holderKey,
+	p.card = jws{header: obj("alg", str("ES256"), "typ", str(typ), "kid", str(issuerID+"#key-1")), payload: payload, signer: issuer}
+	p.kb = jws{header: obj("alg", str("ES256"), "typ", str("kb+jwt")), signer: holder,
 		payload: obj("iat", raw("1769999990"), "aud", str(audience), "nonce", str(nonce), "sd_hash", &val{kind: 'h'})}
 	switch r.IntN(6) {
 	case 0:

@@ -215,9 +215,9 @@ var headerMutations = []mutation{
 	{"header: text around", func(r *rand.Rand, p *presentation) { anyJWT(r, p).headerStyle = oddStyle(r) }},
 	{"header: spelling", func(r *rand.Rand, p *presentation) { anyJWT(r, p).headerEnc = spelling(r.IntN(int(spellings))) }},
 	{"header: odd value", func(r *rand.Rand, p *presentation) { anyJWT(r, p).header.add("x", oddValue(r)) }},
-	{"signature: by another", func(r *rand.Rand, p *presentation) { anyJWT(r, p).signer = pick(r, thief, holderKey, issuerKey) }},
+	{"signature: by another", func(r *rand.Rand, p *presentation) { anyJWT(r, p).signer = pick(r, thief, holder, issuer) }},
 	{"signature: spelling", func(r *rand.Rand, p *presentation) { anyJWT(r, p).sigEnc = spelling(r.IntN(int(spellings))) }},
-	{"signature: form", func(r *rand.Rand, p *presentation) { anyJWT(r, p).sign = signatureForm(r) }},
+	{"signature: form", func(r *rand.Rand, p *presentation) { j := anyJWT(r, p); j.sign = signatureForm(r, j.signer.order) }},
 }
 
 func oddStyle(r *rand.Rand) style {
@@ -226,34 +226,38 @@ func oddStyle(r *rand.Rand) style {
 }
 
 // signatureForm is one of the ways to write a signature; the one with the other s is as valid as the first (RFC 7518 section 3.4).
-func signatureForm(r *rand.Rand) func([]byte) []byte {
-	k := r.IntN(8)
-	at := r.IntN(64)
+func signatureForm(r *rand.Rand, order *big.Int) func([]byte) []byte {
+	k, at := r.IntN(9), r.IntN(64)
 	return func(sig []byte) []byte {
-		out := slices.Clone(sig)
+		out, n := slices.Clone(sig), len(sig)/2
+		first, second := new(big.Int).SetBytes(sig[:n]), new(big.Int).SetBytes(sig[n:])
 		switch k {
 		case 0:
-			n := issuerKey.Params().N
-			s := new(big.Int).Sub(n, new(big.Int).SetBytes(sig[32:]))
-			s.FillBytes(out[32:])
+			if other := new(big.Int).Sub(order, second); other.Sign() > 0 && other.BitLen() <= 8*n {
+				other.FillBytes(out[n:])
+			}
 		case 1:
 			out[at] ^= 1
 		case 2:
-			return out[:63]
+			return out[:2*n-1]
 		case 3:
 			return append(out, 0)
 		case 4:
-			return make([]byte, 64)
+			return make([]byte, 2*n)
 		case 5:
-			der, err := asn1.Marshal([]*big.Int{new(big.Int).SetBytes(sig[:32]), new(big.Int).SetBytes(sig[32:])})
+			der, err := asn1.Marshal([]*big.Int{first, second})
 			if err != nil {
 				panic(err)
 			}
 			return der
 		case 6:
-			return append(append([]byte{0}, sig[:32]...), append([]byte{0}, sig[32:]...)...)
+			return append(append([]byte{0}, sig[:n]...), append([]byte{0}, sig[n:]...)...)
 		case 7:
-			return append(out[32:], sig[:32]...)
+			return append(out[n:], sig[:n]...)
+		case 8: // the same residue, a second spelling
+			if second.Add(second, order); second.BitLen() <= 8*n {
+				second.FillBytes(out[n:])
+			}
 		}
 		return out
 	}
@@ -333,7 +337,7 @@ var payloadMutations = []mutation{
 			return
 		}
 		jwk := cnf.get("jwk")
-		x, y := jwkOf(thief)
+		x, y := jwkOf(thiefKey)
 		switch r.IntN(12) {
 		case 0:
 			cnf.add(pick(r, "jku", "jwe", "kid", "x5t#S256"), str("x"))

@@ -19,6 +19,7 @@ type reading struct {
 	processed *node
 	peersView *node // the processed payload as the peer is known to misread it
 
+	alg       string // of the card's key
 	vc, bound bool
 	hash      string
 	table     map[string]*found // digest -> disclosure
@@ -33,7 +34,7 @@ type found struct {
 }
 
 func read(text string, vc, bound bool) *reading {
-	r := &reading{facts: map[string]bool{}, vc: vc, bound: bound, hash: "sha-256", table: map[string]*found{}, seen: map[string]bool{}}
+	r := &reading{facts: map[string]bool{}, alg: "ES256", vc: vc, bound: bound, hash: "sha-256", table: map[string]*found{}, seen: map[string]bool{}}
 	parts := strings.Split(text, "~")
 	if len(parts) == 1 {
 		r.fact("no tilde")
@@ -153,9 +154,10 @@ func (r *reading) header(h *node, of string) {
 		return
 	}
 	for _, m := range h.members {
-		switch lower := strings.ToLower(m.name); {
-		case m.escaped:
+		if m.escaped {
 			r.fact("header name with an escape")
+		}
+		switch lower := strings.ToLower(m.name); {
 		case m.name == "crit":
 			r.fact("header crit")
 		case m.name == "b64":
@@ -164,8 +166,13 @@ func (r *reading) header(h *node, of string) {
 			r.fact("header name in another case")
 		}
 	}
+	for name, kind := range map[string]byte{"jku": 's', "x5u": 's', "jwk": 'o', "x5c": 'a', "x5t": 's', "nonce": 's', "cty": 's', "kid": 's'} {
+		if v := h.get(name); v != nil && (of == "" || !r.bound) && !r.vc && (v.kind != kind || kind != 's') {
+			r.facts["header member of another type"] = true
+		}
+	}
 	alg, typ := h.get("alg"), h.get("typ")
-	if !alg.is('s') || alg.text != "ES256" {
+	if !alg.is('s') || of == "" && alg.text != r.alg || of != "" && alg.text != "ES256" {
 		if r.bound && of != "" && (alg.falsy() || alg.text == "none") {
 			r.fact("key binding alg none")
 		}
