@@ -93,7 +93,7 @@ func (t *TypeMetadata) Name() (name, description string) { return t.name, t.desc
 func (t *TypeMetadata) Extends() (vct, integrity string) { return t.extends, t.extendsIntegrity }
 
 // Display returns the display in the language that fits locale best: by Lookup of RFC 4647 section 3.4, then one that is more special
-// than locale, then the first. ok is false if the type has no display.
+// than locale or a part of it, then the first. ok is false if the type has no display.
 func (t *TypeMetadata) Display(locale string) (d TypeDisplay, ok bool) {
 	if !t.resolved {
 		return d, false
@@ -152,17 +152,8 @@ func choose[T any](list []T, want string, tag func(T) string) (best T, ok bool) 
 	return list[0], true
 }
 
-// shorter cuts the last subtag off, and a single letter that introduced it (RFC 4647 section 3.4).
-func shorter(tag string) string {
-	i := strings.LastIndexByte(tag, '-')
-	if i < 0 {
-		return ""
-	}
-	if tag = tag[:i]; len(tag) > 1 && tag[len(tag)-2] == '-' {
-		tag = tag[:len(tag)-2]
-	}
-	return tag
-}
+// shorter cuts the last subtag off. A single letter that introduced it may stay: no language tag ends with one, so that none is found.
+func shorter(tag string) string { return tag[:max(0, strings.LastIndexByte(tag, '-'))] }
 
 // languageTag is the grammar of RFC 5646 section 2.1: language, script, region, variants, extensions, private use; or private use
 // alone; or one of the old registrations that keep to no rule.

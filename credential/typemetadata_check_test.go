@@ -121,6 +121,13 @@ func TestCardAgainstItsType(t *testing.T) {
 		{"place counts what is hidden", paths{{"degrees", 1, "awarded"}}, `{"path":["degrees",1,"awarded"],"sd":"never"}`, credential.MustNotBeHidden},
 		{"place of what is hidden", paths{{"degrees", 1, "awarded"}}, `{"path":["degrees",0,"awarded"],"sd":"never"}`, ok},
 
+		// Paths that begin alike are all followed.
+		{"first of two below all elements", all, `{"path":["degrees",null,"field"],"sd":"always"},{"path":["degrees",null,"awarded"]}`, credential.MustBeConcealed},
+		{"first of two below one element", all, `{"path":["degrees",0,"field"],"sd":"always"},{"path":["degrees",0,"awarded"]}`, credential.MustBeConcealed},
+		{"first of two elements", paths{{"nations"}}, `{"path":["nations",0],"sd":"always"},{"path":["nations",1]}`, credential.MustBeConcealed},
+		{"first of two names", nil, `{"path":["flat","a"],"sd":"always"},{"path":["flat","b"]}`, credential.MustBeConcealed},
+		{"all elements and one", paths{{"nations"}}, `{"path":["nations",null],"sd":"always"},{"path":["nations",1]}`, credential.MustBeConcealed},
+
 		{"a name in a number", nil, `{"path":["n","x"]}`, credential.ClaimPathMismatch},
 		{"a name in a list", nil, `{"path":["degrees","x"]}`, credential.ClaimPathMismatch},
 		{"an element of an object", nil, `{"path":["flat",0]}`, credential.ClaimPathMismatch},
@@ -168,20 +175,26 @@ func TestCardAgainstItsTypeWithEveryHash(t *testing.T) {
 func TestCheckPresentationRefusesWhatDoesNotBelongTogether(t *testing.T) {
 	o := disclosure.ConcealOptions{Paths: studiesHidden}
 	v, raw := shown(t, studies, o, paths{{"name"}})
+	plain, _ := shown(t, studies, disclosure.ConcealOptions{}, nil)
+	tilde := strings.Split(string(raw), "~")
 	_, more := shown(t, studies, o, paths{{"name"}, {"address"}})
 	m := typeOf(t, `{"path":["name"]}`)
 	extending := parseType(t, `{"vct":"`+vct+`","extends":"urn:example:base"}`)
 	for name, err := range map[string]error{
-		"nothing":                     m.CheckPresentation(v, nil),
-		"another presentation":        m.CheckPresentation(v, more),
-		"the issuer's part alone":     m.CheckPresentation(v, raw[:strings.IndexByte(string(raw), '~')+1]),
-		"no card":                     m.CheckPresentation(nil, raw),
-		"an empty card":               m.CheckPresentation(&credential.Verified{}, raw),
-		"no held card":                m.CheckHeld(nil),
-		"no metadata":                 (*credential.TypeMetadata)(nil).CheckPresentation(v, raw),
-		"empty metadata":              (&credential.TypeMetadata{}).CheckPresentation(v, raw),
-		"metadata without their base": extending.CheckPresentation(v, raw),
-		"the same, issuing":           extending.CheckIssue(credential.Card{Type: vct, Claims: json.RawMessage(`{}`)}),
+		"nothing":                      m.CheckPresentation(v, nil),
+		"another presentation":         m.CheckPresentation(v, more),
+		"nothing, and nothing hidden":  m.CheckPresentation(plain, []byte("no card")),
+		"JSON, and nothing hidden":     m.CheckPresentation(plain, []byte("{")),
+		"a disclosure in base64":       m.CheckPresentation(v, []byte(tilde[0]+"~a+b=~")),
+		"a disclosure that is no JSON": m.CheckPresentation(v, []byte(tilde[0]+"~YWFh~")),
+		"the issuer's part alone":      m.CheckPresentation(v, raw[:strings.IndexByte(string(raw), '~')+1]),
+		"no card":                      m.CheckPresentation(nil, raw),
+		"an empty card":                m.CheckPresentation(&credential.Verified{}, raw),
+		"no held card":                 m.CheckHeld(nil),
+		"no metadata":                  (*credential.TypeMetadata)(nil).CheckPresentation(v, raw),
+		"empty metadata":               (&credential.TypeMetadata{}).CheckPresentation(v, raw),
+		"metadata without their base":  extending.CheckPresentation(v, raw),
+		"the same, issuing":            extending.CheckIssue(credential.Card{Type: vct, Claims: json.RawMessage(`{}`)}),
 	} {
 		if !errors.Is(err, credential.CallerFault) {
 			t.Errorf("%s: %v", name, err)
@@ -224,6 +237,38 @@ func TestHeldCardAgainstItsType(t *testing.T) {
 	}
 }
 
+// A placeholder in a list that the holder has no disclosure for is a decoy; a verifier cannot tell it from a hidden element.
+func TestDecoyInAListIsNoClaim(t *testing.T) {
+	key, citizen := generate(t, pubkey.ES256), generate(t, pubkey.ES256)
+	decoy := `{"...":"` + strings.Repeat("A", 43) + `"}`
+	for list, held := range map[string]bool{`[` + decoy + `]`: false, `["Bhutan",` + decoy + `]`: true, `[` + decoy + `,"Bhutan"]`: true} {
+		payload := `{"iss":"` + iss + `","vct":"` + vct + `","cnf":{"jwk":` + string(citizen.Public().JWK()) + `},"nations":` + list + `}`
+		sdjwt, err := credential.Sign(ctx, key, json.RawMessage(`{"typ":"dc+sd-jwt"}`), json.RawMessage(payload), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h, err := credential.NewHolder(citizen).Receive(sdjwt, key.Public(), now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := typeOf(t, `{"path":["nations",null],"mandatory":true}`)
+		if err := m.CheckPresentation(h.Verified, h.Bytes()); err != nil {
+			t.Errorf("%s, shown: %v", list, err)
+		}
+		if err := m.CheckHeld(h); held && err != nil {
+			t.Errorf("%s, held: %v", list, err)
+		} else if !held {
+			expectFault(t, err, credential.MandatoryMissing, `"nations".*`)
+		}
+	}
+}
+
+type brokenReader struct{}
+
+func (brokenReader) Read([]byte) (int, error) {
+	return 0, errors.New("a card's salts are used up by looking at it")
+}
+
 func TestCheckIssue(t *testing.T) {
 	citizen := generate(t, pubkey.ES256)
 	for _, c := range []struct {
@@ -248,7 +293,15 @@ func TestCheckIssue(t *testing.T) {
 	}
 	k.Expires = time.Time{}
 	expectFault(t, typeOf(t, `{"path":["exp"],"mandatory":true}`).CheckIssue(k), credential.MandatoryMissing, `"exp"`)
+	k.NotBefore, k.Holder, k.Status, k.InsecureUnbound = time.Time{}, pubkey.Key{}, nil, true
+	for _, name := range []string{"nbf", "cnf", "status"} {
+		expectFault(t, typeOf(t, `{"path":["`+name+`"],"mandatory":true}`).CheckIssue(k), credential.MandatoryMissing, `"`+name+`"`)
+	}
 	m := typeOf(t, `{"path":["name"]}`)
+	k.Conceal.Rand = brokenReader{}
+	if err := m.CheckIssue(k); err != nil {
+		t.Error(err)
+	}
 	k.Type = "urn:example:other"
 	expectFault(t, m.CheckIssue(k), credential.TypeNameMismatch, "")
 	k.Type, k.Claims = vct, json.RawMessage(`[]`)

@@ -40,6 +40,7 @@ func TestIntegrityOverReceivedBytes(t *testing.T) {
 		{"weaker ones do not count when they match", h256 + " " + h384 + " " + wrong(h512), credential.IntegrityMismatch},
 		{"weaker ones do not count when they do not", wrong(h256) + " " + h512, ok},
 		{"unknown beside known", "blake3-abc= " + h256, ok},
+		{"unknown with other letters beside known", "blake3-a_b:c " + h256, ok},
 		{"unknown beside wrong", "blake3-abc= " + wrong(h256), credential.IntegrityMismatch},
 		{"only unknown", "blake3-abc= md5-rL0Y20zC+Fzt72VPzMSk2A==", credential.IntegrityUnsupported},
 		{"wrong", wrong(h256), credential.IntegrityMismatch},

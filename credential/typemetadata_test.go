@@ -206,12 +206,28 @@ func TestTypeMetadataFaults(t *testing.T) {
 		{"claim display without label", label(`[{"locale":"en"}]`), credential.TypeClaimDisplay, c1 + `."display".0`},
 		{"claim display without locale", label(`[{"label":"L"}]`), credential.TypeClaimDisplay, c1 + `."display".0`},
 		{"claim description a number", label(`[{"locale":"en","label":"L","description":1}]`), credential.TypeClaimDisplay, c1 + `."display".0`},
+		{"second claim display without label", label(`[{"locale":"en","label":"L"},{"locale":"dz"}]`), credential.TypeClaimDisplay, c1 + `."display".1`},
 		{"claim locale malformed", label(`[{"locale":"*","label":"L"}]`), credential.TypeLocale, c1 + `."display".0."locale"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := credential.ParseTypeMetadata([]byte(c.doc))
 			expectFault(t, err, c.want, c.path)
 		})
+	}
+}
+
+func TestTypeMetadataThatAreNoFault(t *testing.T) {
+	for name, doc := range map[string]string{
+		"one template without properties": `{"vct":"v","display":[{"locale":"en","name":"N","rendering":{"svg_templates":[{"uri":"https://a.example/t.svg"}]}}]}`,
+		"data: in capitals":               `{"vct":"v","display":[{"locale":"en","name":"N","rendering":{"simple":{"logo":{"uri":"DATA:,"}}}}]}`,
+		"svg_id from end to end":          `{"vct":"v","claims":[{"path":["a"],"svg_id":"_azAZ09"}]}`,
+		"lists that are empty":            `{"vct":"v","display":[],"claims":[]}`,
+		"extends as a URN":                `{"vct":"v","extends":"urn:example:a:1","extends#integrity":"sha256-AAAA"}`,
+		"a vct that is no URI":            `{"vct":"ID card "}`,
+	} {
+		if _, err := credential.ParseTypeMetadata([]byte(doc)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
