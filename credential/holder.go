@@ -103,7 +103,7 @@ func present(ctx context.Context, h *Holder, u *disclosure.Unverified, v *disclo
 	hash := u.Hash().New()
 	hash.Write(shown)
 	claims := object("aud", s.Audience, "nonce", s.Nonce, "sd_hash", base64.RawURLEncoding.EncodeToString(hash.Sum(nil)))
-	claims = append(appendNumber(claims[:len(claims)-1], "iat", s.At), '}')
+	claims = append(appendNumber(claims[:len(claims)-1], `,"iat":`, s.At), '}')
 	header := object("alg", string(algs[0]), "typ", typKB)
 	if shown, err = appendJWS(shown, ctx, h.signer, algs[0], header, claims); err != nil {
 		return nil, err

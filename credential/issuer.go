@@ -25,10 +25,13 @@ type IssuerConfig struct {
 // Issuer signs cards. It is safe for concurrent use if its Signer is.
 type Issuer struct {
 	c      IssuerConfig
-	header []byte
+	alg    pubkey.Algorithm
+	header []byte // as every card begins: the header encoded, and the dot
+	names  []byte // iss, as every payload begins
 }
 
-// NewIssuer checks c: all but Now is required, and KeyID must name a key of ID as the DID profile demands.
+// NewIssuer checks c: all but Now is required, KeyID must name a key of ID as the DID profile demands, and the signer's key must be one
+// that signs.
 func NewIssuer(c IssuerConfig) (*Issuer, error) {
 	if c.Signer == nil || c.ID == "" {
 		return nil, fail(CallerFault)
@@ -39,7 +42,15 @@ func NewIssuer(c IssuerConfig) (*Issuer, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Issuer{c: c, header: object("typ", typVC, "kid", c.KeyID)}, nil
+	algs := c.Signer.Public().Algorithms()
+	if len(algs) == 0 {
+		return nil, fail(AlgorithmUnsupported)
+	}
+	header := object("alg", string(algs[0]), "typ", typVC, "kid", c.KeyID)
+	return &Issuer{
+		c: c, alg: algs[0], header: append(base64.RawURLEncoding.AppendEncode(nil, header), '.'),
+		names: append(appendString([]byte(`"iss":`), c.ID), `,"vct":`...),
+	}, nil
 }
 
 // Card is what an issuer puts into one credential.
@@ -69,45 +80,81 @@ func (i *Issuer) Issue(ctx context.Context, c Card) ([]byte, error) {
 			}
 		}
 	}
-	claims, err := i.withRegistered(c)
+	before, claims := i.registered(c), []byte(c.Claims)
+	if concealsIssuedAt(c.Conceal.Paths) {
+		var err error
+		if claims, err = withIssuedAt(claims, i.c.Now()); err != nil {
+			return nil, err
+		}
+	} else {
+		before = append(appendNumber(before, `"iat":`, i.c.Now()), ',')
+	}
+	payload, disclosures, err := disclosure.ConcealBeside(strictjson.Inside{}, before, claims, c.Conceal, refuseReserved)
 	if err != nil {
 		return nil, err
 	}
-	payload, disclosures, err := disclosure.Conceal(claims, c.Conceal)
-	if err != nil {
+	size := len(i.header) + base64.RawURLEncoding.EncodedLen(len(payload)) + sigRoom + len(disclosures)
+	out := append(make([]byte, 0, size), i.header...)
+	if out, err = signJWS(ctx, base64.RawURLEncoding.AppendEncode(out, payload), 0, i.c.Signer, i.alg); err != nil {
 		return nil, err
 	}
-	return Sign(ctx, i.c.Signer, i.header, payload, disclosures)
+	return append(append(out, '~'), disclosures...), nil
 }
 
-// withRegistered puts the registered claims before those of the card.
-func (i *Issuer) withRegistered(c Card) ([]byte, error) {
-	v, err := strictjson.Parse(c.Claims, strictjson.Limits{Bytes: 1 << 30})
+// sigRoom is what the longest signature needs, encoded, with a dot before it and a tilde behind.
+const sigRoom = 140
+
+func refuseReserved(name strictjson.Value) error {
+	if name.Is("iat") {
+		return failAt(ClaimReserved, "iat")
+	}
+	for _, r := range plainClaims {
+		if name.Is(r) {
+			return failAt(ClaimReserved, r)
+		}
+	}
+	return nil
+}
+
+// registered writes the registered claims, each with a comma behind it.
+func (i *Issuer) registered(c Card) []byte {
+	out := append(make([]byte, 0, 768), i.names...)
+	out = append(appendString(out, c.Type), ',')
+	if !c.NotBefore.IsZero() {
+		out = append(appendNumber(out, `"nbf":`, c.NotBefore), ',')
+	}
+	if !c.Expires.IsZero() {
+		out = append(appendNumber(out, `"exp":`, c.Expires), ',')
+	}
+	if !c.Holder.IsZero() {
+		out = append(append(append(out, `"cnf":{"jwk":`...), c.Holder.JWK()...), "},"...)
+	}
+	if c.Status != nil {
+		out = append(out, `"status":{"status_list":{"idx":`...)
+		out = strconv.AppendUint(out, c.Status.Index, 10)
+		out = append(out, `,"uri":`...)
+		out = append(appendString(out, c.Status.URI), "}},"...)
+	}
+	return out
+}
+
+// concealsIssuedAt tells whether a card hides when it was issued, which SD-JWT VC section 2.2.2.3 allows.
+func concealsIssuedAt(paths []disclosure.Path) bool {
+	return slices.ContainsFunc(paths, func(p disclosure.Path) bool { return len(p) > 0 && p[0] == "iat" })
+}
+
+// withIssuedAt puts iat among the claims of the card, so that it can be concealed like one of them.
+func withIssuedAt(claims []byte, now time.Time) ([]byte, error) {
+	v, err := strictjson.Parse(claims, strictjson.Limits{Bytes: 1 << 30})
 	if err != nil || v.Kind() != strictjson.Object {
 		return nil, fail(disclosure.NothingToConceal)
 	}
-	for name := range v.Members() {
-		if name == "iat" || slices.Contains(plainClaims, name) {
-			return nil, failAt(ClaimReserved, name)
+	for name := range v.Pairs() {
+		if err := refuseReserved(name); err != nil {
+			return nil, err
 		}
 	}
-	out := object("iss", i.c.ID, "vct", c.Type)
-	out = appendNumber(out[:len(out)-1], "iat", i.c.Now())
-	if !c.NotBefore.IsZero() {
-		out = appendNumber(out, "nbf", c.NotBefore)
-	}
-	if !c.Expires.IsZero() {
-		out = appendNumber(out, "exp", c.Expires)
-	}
-	if !c.Holder.IsZero() {
-		out = append(append(append(out, `,"cnf":{"jwk":`...), c.Holder.JWK()...), '}')
-	}
-	if c.Status != nil {
-		out = append(out, `,"status":{"status_list":{"idx":`...)
-		out = strconv.AppendUint(out, c.Status.Index, 10)
-		out = append(out, `,"uri":`...)
-		out = append(appendString(out, c.Status.URI), "}}"...)
-	}
+	out := appendNumber([]byte{'{'}, `"iat":`, now)
 	if v.Len() > 0 {
 		out = append(out, ',')
 	}
@@ -151,13 +198,16 @@ func appendJWS(dst []byte, ctx context.Context, s pubkey.Signer, alg pubkey.Algo
 	from := len(dst)
 	dst = base64.RawURLEncoding.AppendEncode(dst, header)
 	dst = append(dst, '.')
-	dst = base64.RawURLEncoding.AppendEncode(dst, payload)
+	return signJWS(ctx, base64.RawURLEncoding.AppendEncode(dst, payload), from, s, alg)
+}
+
+// signJWS appends the signature of what stands from from.
+func signJWS(ctx context.Context, dst []byte, from int, s pubkey.Signer, alg pubkey.Algorithm) ([]byte, error) {
 	sig, err := s.Sign(ctx, alg, dst[from:])
 	if err != nil {
 		return nil, &signerError{err}
 	}
-	dst = append(dst, '.')
-	return base64.RawURLEncoding.AppendEncode(dst, sig), nil
+	return base64.RawURLEncoding.AppendEncode(append(dst, '.'), sig), nil
 }
 
 // signerError keeps what an HSM or a KMS said, for those who run it.
@@ -181,12 +231,17 @@ func object(namesAndValues ...string) []byte {
 	return append(out, '}')
 }
 
+// appendString appends a JSON string.
 func appendString(dst []byte, s string) []byte {
-	b, _ := json.Marshal(s) // a string always marshals
-	return append(dst, b...)
+	for i := range len(s) {
+		if c := s[i]; c < 0x20 || c > 0x7e || c == '"' || c == '\\' {
+			b, _ := json.Marshal(s) // a string always marshals
+			return append(dst, b...)
+		}
+	}
+	return append(append(append(dst, '"'), s...), '"')
 }
 
 func appendNumber(dst []byte, name string, t time.Time) []byte {
-	dst = append(appendString(append(dst, ','), name), ':')
-	return strconv.AppendInt(dst, t.Unix(), 10)
+	return strconv.AppendInt(append(dst, name...), t.Unix(), 10)
 }

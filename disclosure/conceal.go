@@ -1,7 +1,7 @@
 package disclosure
 
 import (
-	"bufio"
+	"bytes"
 	"crypto"
 	"crypto/rand"
 	"encoding/base64"
@@ -34,61 +34,62 @@ const saltBytes = 16
 // Claims must be a JSON object without the reserved names _sd, _sd_alg and "..."; each path must point to something. Errors are
 // *Error.
 func Conceal(claims json.RawMessage, o ConcealOptions) (payload json.RawMessage, disclosures []string, err error) {
-	c := &concealer{decoys: o.Decoys, hash: crypto.SHA256}
+	c, err := newConcealer(o)
+	if err != nil {
+		return nil, nil, err
+	}
+	if payload, err = c.run(nil, claims, o.Paths, nil); err != nil {
+		return nil, nil, err
+	}
+	for d := range bytes.SplitSeq(c.texts, []byte{'~'}) {
+		if len(d) > 0 {
+			disclosures = append(disclosures, string(d))
+		}
+	}
+	return payload, disclosures, nil
+}
+
+// ConcealBeside is Conceal for package credential: the payload begins with the members that are written in before, which is empty or
+// ends in a comma, and every disclosure has a "~" behind it. An error of refuse, which sees the names at the top level, is returned.
+func ConcealBeside(_ strictjson.Inside, before, claims []byte, o ConcealOptions, refuse func(name strictjson.Value) error) (payload, disclosures []byte, err error) {
+	c, err := newConcealer(o)
+	if err != nil {
+		return nil, nil, err
+	}
+	payload, err = c.run(before, claims, o.Paths, refuse)
+	return payload, c.texts, err
+}
+
+func newConcealer(o ConcealOptions) (*concealer, error) {
+	c := &concealer{decoys: o.Decoys, hash: crypto.SHA256, rand: o.Rand}
 	if o.Hash != "" {
 		var ok bool
 		if c.hash, ok = hashByName(o.Hash); !ok {
-			return nil, nil, &Error{Reason: HashUnsupported}
+			return nil, &Error{Reason: HashUnsupported}
 		}
 	}
-	if o.Rand == nil {
-		o.Rand = rand.Reader
+	if c.rand == nil {
+		c.rand = rand.Reader
 	}
-	c.rand = bufio.NewReaderSize(o.Rand, 512) // one read of randomness serves many salts
-	c.encode = c.withSalt
-	payload, err = c.run(claims, o.Paths)
-	return payload, c.disclosures, err
-}
-
-// choice is a set of paths as a tree.
-type choice struct {
-	hide     bool
-	matched  bool
-	path     Path
-	children map[any]*choice
-}
-
-func (n *choice) add(p Path) error {
-	if err := p.Check(); err != nil {
-		return err
-	}
-	at := n
-	for _, e := range p {
-		if at.children == nil {
-			at.children = map[any]*choice{}
-		}
-		next := at.children[e]
-		if next == nil {
-			next = &choice{}
-			at.children[e] = next
-		}
-		at = next
-	}
-	at.hide, at.path = true, p
-	return nil
+	return c, nil
 }
 
 type concealer struct {
-	hash        crypto.Hash
-	decoys      int
-	rand        io.Reader
-	disclosures []string
-	// encode makes the disclosure of a claim; name is nil for an array element. Tests put published disclosures here.
+	hash   crypto.Hash
+	decoys int
+	rand   io.Reader
+	pool   []byte // random bytes that were read and not used: one read serves many salts
+	more   int    // how many to read the next time
+	texts  []byte // the disclosures, each with a "~" behind it
+	sums   []byte // digests of the objects that are being written, the innermost last
+	text   []byte // one disclosure before it is encoded
+	order  []int
+	// encode, if set, makes the disclosure of a claim; name is nil for an array element. Tests put published disclosures here.
 	encode func(name, value []byte) (string, error)
 	err    error
 }
 
-func (c *concealer) run(claims []byte, paths []Path) ([]byte, error) {
+func (c *concealer) run(before, claims []byte, paths []Path, refuse func(strictjson.Value) error) ([]byte, error) {
 	depth := strictjson.DefaultDepth
 	if len(paths) > 0 || c.decoys > 0 {
 		depth-- // the digests of the innermost claims stand one level deeper, and readers have the same bound
@@ -100,105 +101,111 @@ func (c *concealer) run(claims []byte, paths []Path) ([]byte, error) {
 	if v.Kind() != strictjson.Object {
 		return nil, &Error{Reason: NothingToConceal}
 	}
-	root := &choice{}
-	for _, p := range paths {
-		if err := root.add(p); err != nil {
-			return nil, err
-		}
-	}
-	out := c.object(make([]byte, 0, len(claims)+64*len(paths)+64), v, []*choice{root}, true)
-	if c.err != nil {
-		return nil, c.err
-	}
-	return out, unmatched(root)
-}
-
-func unmatched(n *choice) error {
-	if n.hide && !n.matched {
-		return &Error{Reason: NoSuchClaim, Path: n.path}
-	}
-	for _, child := range n.children {
-		if err := unmatched(child); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// below returns what the choices say of one child, and whether it is to be hidden itself.
-func below(choices []*choice, keys ...any) (sub []*choice, hide bool) {
-	for _, n := range choices {
-		for _, k := range keys {
-			if child := n.children[k]; child != nil {
-				child.matched = true
-				hide = hide || child.hide
-				sub = append(sub, child)
+	if refuse != nil {
+		for name := range v.Pairs() {
+			if err := refuse(name); err != nil {
+				return nil, err
 			}
 		}
 	}
-	return sub, hide
+	root, err := choose(paths)
+	if err != nil {
+		return nil, err
+	}
+	hidden := len(paths) + c.decoys
+	c.more = hidden * saltBytes
+	digest := encodedLen(c.hash.Size())
+	c.texts = make([]byte, 0, base64.RawURLEncoding.EncodedLen(len(claims)+hidden*(saltBytes*4/3+8))+hidden)
+	c.sums = make([]byte, 0, hidden*c.hash.Size())
+	out := make([]byte, 0, len(before)+len(claims)+hidden*(digest+3)+64)
+	out = c.object(append(append(out, '{'), before...), v, []*choice{root}, true)
+	if c.err != nil {
+		return nil, c.err
+	}
+	return out, root.unmatched()
 }
 
 // value appends v with all that is concealed below it.
 func (c *concealer) value(dst []byte, v strictjson.Value, choices []*choice) []byte {
 	switch v.Kind() {
 	case strictjson.Object:
-		return c.object(dst, v, choices, false)
+		return c.object(append(dst, '{'), v, choices, false)
 	case strictjson.Array:
 		return c.array(dst, v, choices)
 	}
 	return append(dst, v.Raw()...)
 }
 
+// object appends the members of v and the closing brace.
 func (c *concealer) object(dst []byte, v strictjson.Value, choices []*choice, top bool) []byte {
-	before := len(c.disclosures)
-	var digests []string
-	dst = append(dst, '{')
-	first := true
+	from, before := len(c.sums), len(c.texts)
+	comma := false // what ConcealBeside has written ends in one
 	for name, val := range v.Pairs() {
-		text, _ := name.Text()
-		if text == "_sd" || text == "..." || text == "_sd_alg" {
+		if name.Is("_sd") || name.Is("...") || name.Is("_sd_alg") {
 			c.fail(&Error{Reason: ReservedName})
 		}
-		sub, hide := below(choices, text)
+		sub, hide := named(choices, name)
 		if hide {
-			digests = append(digests, c.disclose(name.Raw(), c.value(nil, val, sub)))
+			c.disclose(name.Raw(), c.inner(val, sub))
 			continue
 		}
-		if !first {
+		if comma {
 			dst = append(dst, ',')
 		}
-		first = false
+		comma = true
 		dst = append(append(dst, name.Raw()...), ':')
 		dst = c.value(dst, val, sub)
 	}
-	if len(digests) > 0 || top {
+	if len(c.sums) > from || top {
 		for range c.decoys {
-			digests = append(digests, c.decoy())
+			c.decoy()
 		}
 	}
-	if len(digests) > 0 {
-		slices.Sort(digests) // section 4.2.4.1: hides the order of the claims
-		if !first {
+	if len(c.sums) > from {
+		if comma {
 			dst = append(dst, ',')
 		}
-		first = false
-		dst = append(dst, `"_sd":["`...)
-		for i, d := range digests {
-			if i > 0 {
-				dst = append(dst, `","`...)
-			}
-			dst = append(dst, d...)
-		}
-		dst = append(dst, `"]`...)
+		comma = true
+		dst = append(c.appendDigests(append(dst, `"_sd":[`...), from), ']')
 	}
-	if top && (len(c.disclosures) > before || len(digests) > 0) {
-		if !first {
+	if top && (len(c.texts) > before || len(c.sums) > from) {
+		if comma {
 			dst = append(dst, ',')
 		}
+		comma = true
 		dst = append(append(append(dst, `"_sd_alg":"`...), hashName(c.hash)...), '"')
 	}
+	c.sums = c.sums[:from]
+	if !comma && dst[len(dst)-1] == ',' {
+		dst = dst[:len(dst)-1] // nothing came behind the members that were there before
+	}
 	return append(dst, '}')
+}
+
+// inner is value as a text of its own, without a copy where nothing is concealed in it.
+func (c *concealer) inner(v strictjson.Value, choices []*choice) []byte {
+	if v.Kind() == strictjson.Object || v.Kind() == strictjson.Array {
+		return c.value(nil, v, choices)
+	}
+	return v.Raw()
+}
+
+// appendDigests appends the digests that were taken since from in an order that hides that of the claims (section 4.2.4.1).
+func (c *concealer) appendDigests(dst []byte, from int) []byte {
+	size := c.hash.Size()
+	sums := c.sums[from:]
+	c.order = c.order[:0]
+	for i := 0; i < len(sums); i += size {
+		c.order = append(c.order, i)
+	}
+	slices.SortFunc(c.order, func(a, b int) int { return bytes.Compare(sums[a:a+size], sums[b:b+size]) })
+	for n, i := range c.order {
+		if n > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(base64.RawURLEncoding.AppendEncode(append(dst, '"'), sums[i:i+size]), '"')
+	}
+	return dst
 }
 
 func (c *concealer) array(dst []byte, v strictjson.Value, choices []*choice) []byte {
@@ -208,10 +215,11 @@ func (c *concealer) array(dst []byte, v strictjson.Value, choices []*choice) []b
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		sub, hide := below(choices, i, nil)
+		sub, hide := indexed(choices, i)
 		if hide {
 			hidAny = true
-			dst = appendPlaceholder(dst, c.disclose(nil, c.value(nil, e, sub)))
+			c.disclose(nil, c.inner(e, sub))
+			dst = c.appendPlaceholder(dst)
 		} else {
 			dst = c.value(dst, e, sub)
 		}
@@ -219,51 +227,66 @@ func (c *concealer) array(dst []byte, v strictjson.Value, choices []*choice) []b
 	}
 	if hidAny {
 		for range c.decoys {
-			dst = appendPlaceholder(append(dst, ','), c.decoy())
+			c.decoy()
+			dst = c.appendPlaceholder(append(dst, ','))
 		}
 	}
 	return append(dst, ']')
 }
 
-func appendPlaceholder(dst []byte, digest string) []byte {
-	return append(append(append(dst, `{"...":"`...), digest...), `"}`...)
+// appendPlaceholder takes the last digest away.
+func (c *concealer) appendPlaceholder(dst []byte) []byte {
+	last := len(c.sums) - c.hash.Size()
+	dst = append(base64.RawURLEncoding.AppendEncode(append(dst, `{"...":"`...), c.sums[last:]), `"}`...)
+	c.sums = c.sums[:last]
+	return dst
 }
 
-// disclose makes a disclosure and returns its digest.
-func (c *concealer) disclose(name, value []byte) string {
-	d, err := c.encode(name, value)
-	if err != nil {
-		c.fail(err)
-		return ""
+// disclose makes a disclosure and appends its digest to sums.
+func (c *concealer) disclose(name, value []byte) {
+	from := len(c.texts)
+	if c.encode != nil {
+		d, err := c.encode(name, value)
+		if err != nil {
+			c.fail(err)
+		}
+		c.texts = append(c.texts, d...)
+	} else {
+		salt := c.random(saltBytes)
+		c.text = base64.RawURLEncoding.AppendEncode(append(c.text[:0], `["`...), salt)
+		c.text = append(c.text, `",`...)
+		if name != nil {
+			c.text = append(append(c.text, name...), ',')
+		}
+		c.text = append(append(c.text, value...), ']')
+		c.texts = base64.RawURLEncoding.AppendEncode(c.texts, c.text)
 	}
-	c.disclosures = append(c.disclosures, d)
-	h := hashOf(c.hash, []byte(d))
-	return encode(h[:c.hash.Size()])
+	sum := hashOf(c.hash, c.texts[from:])
+	c.sums = append(c.sums, sum[:c.hash.Size()]...)
+	c.texts = append(c.texts, '~')
 }
 
-func (c *concealer) withSalt(name, value []byte) (string, error) {
-	var salt [saltBytes]byte
-	if _, err := io.ReadFull(c.rand, salt[:]); err != nil {
-		return "", &Error{Reason: RandomFailed}
-	}
-	text := make([]byte, 0, len(name)+len(value)+encodedLen(saltBytes)+6)
-	text = append(text, `["`...)
-	text = base64.RawURLEncoding.AppendEncode(text, salt[:])
-	text = append(text, `",`...)
-	if name != nil {
-		text = append(append(text, name...), ',')
-	}
-	return encode(append(append(text, value...), ']')), nil
+// decoy appends a digest that no disclosure has (section 4.2.5).
+func (c *concealer) decoy() {
+	sum := hashOf(c.hash, c.random(c.hash.Size()))
+	c.sums = append(c.sums, sum[:c.hash.Size()]...)
 }
 
-// decoy returns a digest that no disclosure has (section 4.2.5).
-func (c *concealer) decoy() string {
-	seed := make([]byte, c.hash.Size())
-	if _, err := io.ReadFull(c.rand, seed); err != nil {
-		c.fail(&Error{Reason: RandomFailed})
+// random returns n random bytes, valid until the next call.
+func (c *concealer) random(n int) []byte {
+	if len(c.pool) < n {
+		buf := make([]byte, max(n, c.more))
+		have := copy(buf, c.pool)
+		got, err := io.ReadAtLeast(c.rand, buf[have:], n-have)
+		if err != nil {
+			c.fail(&Error{Reason: RandomFailed})
+			return make([]byte, n) // nothing of this is returned
+		}
+		c.pool, c.more = buf[:have+got], 512
 	}
-	h := hashOf(c.hash, seed)
-	return encode(h[:c.hash.Size()])
+	out := c.pool[:n]
+	c.pool = c.pool[n:]
+	return out
 }
 
 func (c *concealer) fail(err error) {
@@ -271,8 +294,6 @@ func (c *concealer) fail(err error) {
 		c.err = err
 	}
 }
-
-func encode(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
 func hashName(h crypto.Hash) string {
 	switch h {

@@ -2,11 +2,14 @@ package disclosure
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
 )
+
+func encode(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
 // agreed stands in for a signature check.
 func agreed(Signature) error { return nil }
