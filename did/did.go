@@ -49,7 +49,7 @@ type Resolver interface {
 	Resolve(ctx context.Context, id DID, at At) (*Resolution, error)
 }
 
-// Resolution is what a Resolver answers.
+// Resolution is what a Resolver answers. It and all that it holds may be shared between callers: it is read-only.
 type Resolution struct {
 	Document    *Document
 	Keys        []Key // every key that the DID has ever had, as far as the method knows; current ones first

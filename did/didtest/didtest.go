@@ -96,7 +96,7 @@ func (r *Resolver) Resolve(ctx context.Context, id did.DID, at did.At) (*did.Res
 	states := r.states[id.String()]
 	for _, res := range slices.Backward(states) {
 		if included(res.Anchor, at) {
-			return clone(res), nil
+			return res, nil
 		}
 	}
 	return nil, &did.Error{Code: did.NotFound}
@@ -144,7 +144,7 @@ func (s Subject) resolution() *did.Resolution {
 		}
 	}
 	res.Keys = append(res.Keys, past...)
-	return clone(res)
+	return res
 }
 
 func complete(k did.Key, id string, i int) did.Key {
@@ -176,23 +176,4 @@ func method(k did.Key, id string) did.Method {
 		m.Type, m.BlockchainAccountID = "EcdsaSecp256k1RecoveryMethod2020", "eip155:1:0x"+hex.EncodeToString(a[:])
 	}
 	return m
-}
-
-// clone copies what a caller could change.
-func clone(r *did.Resolution) *did.Resolution {
-	c, d := *r, *r.Document
-	c.Document = &d
-	d.Context = slices.Clone(d.Context)
-	d.VerificationMethod = slices.Clone(d.VerificationMethod)
-	d.Service = slices.Clone(d.Service)
-	d.Relationships = map[did.Purpose][]string{}
-	for p, ids := range r.Document.Relationships {
-		d.Relationships[p] = slices.Clone(ids)
-	}
-	c.Keys = slices.Clone(r.Keys)
-	for i := range c.Keys {
-		c.Keys[i].Aliases = slices.Clone(c.Keys[i].Aliases)
-		c.Keys[i].Purposes = slices.Clone(c.Keys[i].Purposes)
-	}
-	return &c
 }
