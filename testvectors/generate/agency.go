@@ -181,6 +181,10 @@ func (g *generator) keyHistories() {
 		s.issuers.set(issuer, entry(issuer, member{"lapsed_until", fmt.Sprint(now + 86400)}))
 	}
 	g.scene("key-lapsed-and-allowed", secKeys, "the trust entry allows cards of keys that have lapsed", accept(), func(s *scene) { lapsed(s, until) })
+	g.scene("card-without-date-of-a-lapsed-key", secKeys, "a card that does not say when it was signed needs a key that is valid now", stranger("issuer_key_expired"), func(s *scene) {
+		lapsed(s, until)
+		s.payload.drop("iat")
+	})
 	g.scene("key-lapsed-and-not-allowed-any-more", secKeys, "the permission has ended too", stranger("issuer_key_expired"), func(s *scene) {
 		lapsed(s, until)
 		s.issuers.set(issuer, entry(issuer, member{"lapsed_until", fmt.Sprint(now)}))
@@ -198,6 +202,9 @@ func (g *generator) keyHistories() {
 	})
 	g.scene("key-compromised", secTrust, "declared compromised: no card of it, from whatever date", stranger("issuer_key_compromised"), func(s *scene) {
 		s.issuers.set(issuer, entry(issuer, member{"compromised", `[` + quote(issuer+"#key-1") + `]`}))
+	})
+	g.scene("key-compromised-by-thumbprint", secTrust, "a key is itself under every name", stranger("issuer_key_compromised"), func(s *scene) {
+		s.issuers.set(issuer, entry(issuer, member{"compromised", `[` + quote(registry.thumbprint()) + `]`}))
 	})
 	g.scene("key-expires-in-the-document", "CID 1.0 2.2", "expires of the verification method has passed", stranger("issuer_key_expired"), func(s *scene) {
 		s.documents.set(issuer, documentOf(issuer, `[`+with(method(issuer, "key-1", registry), "expires", `"2026-02-01T00:00:00Z"`)+`]`, `["#key-1"]`))

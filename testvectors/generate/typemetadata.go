@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/base64"
+	"strconv"
 	"strings"
 )
 
@@ -97,6 +98,18 @@ func (g *generator) typeDocuments() {
 	whole("metadata-no-json", "type metadata is a JSON object", "type_metadata_malformed", `vct=`+vct)
 	whole("metadata-duplicate-member", "two readers would see two types", "type_metadata_malformed", `{"vct":`+quote(vct)+`,"vct":`+quote(vct)+`}`)
 	whole("metadata-too-deep", "17 levels: a bound of this library", "type_metadata_too_large", `{"vct":`+quote(vct)+`,"x":`+strings.Repeat(`[`, 16)+strings.Repeat(`]`, 16)+`}`)
+	many := func(fault, why, name string, n int, element func(i int) string) {
+		g.typed(fault, "SD-JWT VC 3", why+": a bound of this library", known("type_metadata_too_large"), func(_ *scene, doc *members) {
+			elements := make([]string, n)
+			for i := range elements {
+				elements[i] = element(i)
+			}
+			doc.set(name, `[`+strings.Join(elements, ",")+`]`)
+		})
+	}
+	many("too-many-claims", "1,001 claims", "claims", 1001, func(i int) string { return `{"path":["c` + strconv.Itoa(i) + `"]}` })
+	many("too-many-languages", "201 languages", "display", 201, func(i int) string { return `{"locale":"x-` + strconv.Itoa(i) + `","name":"P"}` })
+	many("claim-path-too-long", "65 elements", "claims", 1, func(int) string { return `{"path":["c"` + strings.Repeat(`,0`, 64) + `]}` })
 	g.typed("vct-absent", secType, "vct is required", known("type_metadata_vct_missing"), func(_ *scene, doc *members) { doc.drop("vct") })
 	g.typed("vct-is-a-number", secType, "vct is a string", known("type_metadata_vct_missing"), func(_ *scene, doc *members) { doc.set("vct", `1`) })
 	g.typed("vct-of-another", secTypeOfCard, "the document of another type", known("type_metadata_vct_mismatch"), func(_ *scene, doc *members) { doc.set("vct", quote(baseType)) })
@@ -229,6 +242,8 @@ func (g *generator) typeExtensions() {
 	extends("inherits-rules", secExtends, "the rules of the extended type hold", known("claim_must_not_be_concealed"), "", claims(`{"path":["full_name"],"sd":"never"}`))
 	extends("inherits-what-it-does-not-override", secExtends, "a property that the child does not have is the parent's", known("mandatory_claim_missing"),
 		`{"path":["born_in"],"sd":"never"}`, claims(`{"path":["born_in"],"mandatory":true}`))
+	extends("adds-rules", secExtends, "what only the child says holds too", known("claim_must_not_be_concealed"), `{"path":["full_name"],"sd":"never"}`, claims(`{"path":["iss"],"sd":"never"}`))
+	extends("repeats-svg-id", secClaims, "an svg_id is unique in all that a type inherits", known("type_svg_id_repeated"), nameClaim, claims(`{"path":["id_number"],"svg_id":"full_name"}`))
 	extends("tightens-sd", secLoosened, "allowed may become always", accept(), nameClaim, claims(`{"path":["full_name"]}`))
 	extends("tightened-sd-counts", secLoosened, "and then it is", known("claim_must_not_be_concealed"), `{"path":["full_name"],"sd":"never"}`, claims(`{"path":["full_name"],"sd":"allowed"}`))
 	changed := known("type_extends_changes_sd")

@@ -61,7 +61,8 @@ var (
 
 // extract finds every demand in the text of a document: each keyword MUST, MUST NOT, SHALL, SHALL NOT and REQUIRED (BCP 14) by itself,
 // however many stand in one sentence; and the first sentence of each item of a list that such a sentence introduces, if it has no
-// keyword, the item says neither MAY nor OPTIONAL, and it is not itself the head of a list.
+// keyword, the item says neither MAY nor OPTIONAL, and it is not itself the head of a list. REQUIRED counts wherever it stands: a member
+// that "is REQUIRED" must be there. A must in lower case demands nothing (RFC 8174).
 func extract(d document, text string) (out []found) {
 	walk(text, func(section string, blocks []*block) {
 		if slices.Contains(d.sections, strings.SplitN(section, ".", 2)[0]) {
