@@ -1,13 +1,19 @@
 package pubkey
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/sha256"
 	"crypto/sha512"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/decred/dcrd/dcrec/secp256k1/v4"
 	koblitzdsa "github.com/decred/dcrd/dcrec/secp256k1/v4/ecdsa"
 )
 
@@ -24,22 +30,7 @@ func BenchmarkVerify(b *testing.B) {
 			if k.Verify(a, input, bad) == nil {
 				b.Fatal("a flipped bit is accepted")
 			}
-			bare := floor(b, k, a, input, sig)
-			var ours, theirs time.Duration
-			b.ReportAllocs()
-			for b.Loop() {
-				t0 := time.Now()
-				ok := bare()
-				t1 := time.Now()
-				err := k.Verify(a, input, sig)
-				ours, theirs = ours+time.Since(t1), theirs+t1.Sub(t0)
-				if !ok || err != nil {
-					b.Fatal(err)
-				}
-			}
-			b.ReportMetric(float64(ours.Nanoseconds())/float64(b.N), "verify-ns/op")
-			b.ReportMetric(float64(theirs.Nanoseconds())/float64(b.N), "floor-ns/op")
-			b.ReportMetric(float64(ours)/float64(theirs), "ratio")
+			beside(b, func() bool { return k.Verify(a, input, sig) == nil }, floor(b, k, a, input, sig))
 		})
 	}
 }
@@ -68,27 +59,122 @@ func floor(b *testing.B, k Key, a Algorithm, input, sig []byte) func() bool {
 	return nil
 }
 
-func BenchmarkVerifyAllocs(b *testing.B) {
-	s := generate(b, ES256)
-	k, sig := s.Public(), sign(b, s, ES256, []byte("input"))
-	b.ReportAllocs()
+// beside runs work and its floor in turn, so that other load hits both, and reports the times and the ratio. The allocations of work
+// alone are reported, those of the floor as "floor-allocs/op".
+func beside(b *testing.B, work, floor func() bool) {
+	b.Helper()
+	floorAllocs := testing.AllocsPerRun(100, func() { floor() })
+	allocs := testing.AllocsPerRun(100, func() { work() })
+	size := bytesPerRun(work)
+	var ours, theirs time.Duration
 	for b.Loop() {
-		if k.Verify(ES256, []byte("input"), sig) != nil {
-			b.Fatal("refused")
+		t0 := time.Now()
+		ok := floor()
+		t1 := time.Now()
+		ok2 := work()
+		ours, theirs = ours+time.Since(t1), theirs+t1.Sub(t0)
+		if !ok || !ok2 {
+			b.Fatal("not the complete result")
 		}
+	}
+	n := float64(b.N)
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(float64(ours.Nanoseconds())/n, "work-ns/op")
+	b.ReportMetric(float64(theirs.Nanoseconds())/n, "floor-ns/op")
+	b.ReportMetric(float64(ours)/float64(theirs), "ratio")
+	b.ReportMetric(allocs, "work-allocs/op")
+	b.ReportMetric(floorAllocs, "floor-allocs/op")
+	b.ReportMetric(size, "work-B/op")
+}
+
+// bytesPerRun measures what a call of work allocates.
+func bytesPerRun(work func() bool) float64 {
+	const runs = 100
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	for range runs {
+		work()
+	}
+	runtime.ReadMemStats(&after)
+	return float64(after.TotalAlloc-before.TotalAlloc) / runs
+}
+
+// ParseJWK beside what the libraries below take to make a checked key of a point that lies ready.
+func BenchmarkParseJWK(b *testing.B) {
+	for _, a := range algorithms {
+		b.Run(string(a), func(b *testing.B) {
+			want := generate(b, a).Public()
+			doc := []byte(strings.Replace(string(want.JWK()), "{", `{"kid":"holder-1","use":"sig",`, 1))
+			if _, err := ParseJWK(append([]byte{'['}, doc...)); err == nil {
+				b.Fatal("a broken document is accepted")
+			}
+			work := func() bool {
+				k, err := ParseJWK(doc)
+				return err == nil && k.Equal(want)
+			}
+			form := want.k.form()
+			bare := func() bool { return true }
+			switch a {
+			case ES256, ES384:
+				bare = func() bool {
+					pub, err := ecdsa.ParseUncompressedPublicKey(want.k.curve.params, form)
+					return err == nil && pub != nil
+				}
+			case ES256K:
+				bare = func() bool {
+					pub, err := secp256k1.ParsePubKey(form)
+					return err == nil && pub != nil
+				}
+			case EdDSA: // nothing public below checks a point of edwards25519
+				bare = func() bool { return screenEdwards(form) == nil }
+			}
+			beside(b, work, bare)
+		})
 	}
 }
 
-func BenchmarkParseJWK(b *testing.B) {
-	for _, a := range algorithms {
-		doc := generate(b, a).Public().JWK()
+// Sign beside the bare call of the library below.
+func BenchmarkSign(b *testing.B) {
+	input := make([]byte, 1000)
+	for _, a := range []Algorithm{ES256, ES384, EdDSA} {
 		b.Run(string(a), func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, err := ParseJWK(doc); err != nil {
+			var private crypto.Signer
+			bare := func() bool { return true }
+			switch a {
+			case ES256, ES384:
+				c, hash := elliptic.P256(), func() []byte { h := sha256.Sum256(input); return h[:] }
+				if a == ES384 {
+					c, hash = elliptic.P384(), func() []byte { h := sha512.Sum384(input); return h[:] }
+				}
+				priv, err := ecdsa.GenerateKey(c, rand.Reader)
+				if err != nil {
 					b.Fatal(err)
 				}
+				private, bare = priv, func() bool {
+					sig, err := ecdsa.SignASN1(rand.Reader, priv, hash())
+					return err == nil && len(sig) > 0
+				}
+			case EdDSA:
+				_, priv, err := ed25519.GenerateKey(rand.Reader)
+				if err != nil {
+					b.Fatal(err)
+				}
+				private, bare = priv, func() bool { return len(ed25519.Sign(priv, input)) == ed25519.SignatureSize }
 			}
+			s, err := FromCrypto(private)
+			if err != nil {
+				b.Fatal(err)
+			}
+			sig := sign(b, s, a, input)
+			if s.Public().Verify(a, input, sig) != nil || s.Public().Verify(a, input[1:], sig) == nil {
+				b.Fatal("the signature does not cover the input")
+			}
+			ctx := b.Context()
+			beside(b, func() bool {
+				sig, err := s.Sign(ctx, a, input)
+				return err == nil && len(sig) > 0
+			}, bare)
 		})
 	}
 }

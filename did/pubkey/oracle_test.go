@@ -254,3 +254,62 @@ func agreeWithJOSE(t *testing.T, doc []byte, k Key, err error) {
 		}
 	}
 }
+
+// A key inside a larger text has the bound of a key that stands alone, and whoever parsed the text has bounded the depth.
+func TestFromValue(t *testing.T) {
+	for name, c := range map[string]struct {
+		doc  string
+		want error
+	}{
+		"a key":         {`{` + ecKey + `}`, nil},
+		"a deep member": {`{` + ecKey + `,"own":[[[[[[[[[[1]]]]]]]]]]}`, nil},
+		"a private key": {`{` + ecKey + `,"d":"` + d256 + `"}`, PrivateMember},
+		"too large":     {`{` + ecKey + `,"kid":"` + strings.Repeat("a", maxJWK) + `"}`, TooLarge},
+		"a string":      {`"` + x256 + `"`, Malformed},
+		"null":          {`null`, Malformed},
+		"an array":      {`[]`, Malformed},
+	} {
+		v, err := strictjson.Parse([]byte(`{"cnf":{"jwk":`+c.doc+`}}`), strictjson.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		k, err := FromValue(strictjson.Inside{}, v.Get("cnf").Get("jwk"))
+		if !errors.Is(err, c.want) || k.IsZero() != (c.want != nil) {
+			t.Errorf("%s: got %v, want %v", name, err, c.want)
+		}
+	}
+	if _, err := FromValue(strictjson.Inside{}, strictjson.Value{}); !errors.Is(err, Malformed) {
+		t.Errorf("absent: got %v, want %v", err, Malformed)
+	}
+}
+
+// A verifier reads a fresh holder key at each presentation: what that allocates is bounded.
+func TestAllocations(t *testing.T) {
+	doc := []byte(`{"kid":"1",` + ecKey + `,"use":"sig"}`)
+	v, err := strictjson.Parse(doc, strictjson.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := generate(t, ES256)
+	k, sig := s.Public(), sign(t, s, ES256, doc)
+	// crypto/ecdsa takes 10 for a verification and 59 for a signature (Go 1.26).
+	for name, c := range map[string]struct {
+		most float64
+		run  func() bool
+	}{
+		"ParseJWK":   {8, func() bool { _, err := ParseJWK(doc); return err == nil }},
+		"FromValue":  {6, func() bool { _, err := FromValue(strictjson.Inside{}, v); return err == nil }},
+		"Verify":     {12, func() bool { return k.Verify(ES256, doc, sig) == nil }},
+		"Sign":       {64, func() bool { _, err := s.Sign(t.Context(), ES256, doc); return err == nil }},
+		"JWK":        {1, func() bool { return len(k.JWK()) > 0 }},
+		"Thumbprint": {1, func() bool { return len(k.Thumbprint()) == 43 }},
+		"Equal":      {0, func() bool { return k.Equal(s.Public()) }},
+	} {
+		if !c.run() {
+			t.Fatalf("%s failed", name)
+		}
+		if got := testing.AllocsPerRun(100, func() { c.run() }); got > c.most {
+			t.Errorf("%s: %v allocations, want at most %v", name, got, c.most)
+		}
+	}
+}

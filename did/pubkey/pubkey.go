@@ -1,7 +1,7 @@
 // Package pubkey holds public keys that know their algorithms.
 //
 // A Key can only be made through a screen: the point is on its curve and not in a small subgroup, its encoding is the canonical one,
-// there is no private part. From then on the algorithm is a property of the key, never of a header: Verify refuses an algorithm
+// there is no private part; each fault has a Reason of its own. ParseJWK, ParseMultikey and New share the screen. From then on the algorithm is a property of the key, never of a header: Verify refuses an algorithm
 // that is not the key's. Signatures have the JOSE form (RFC 7518 section 3.4: r and s of fixed length, one after the other).
 //
 // Keys are values, immutable and safe for concurrent use. Parse a key once and keep it.

@@ -13,9 +13,10 @@ import (
 // Verify checks a signature in JOSE form over input, which it hashes as a demands (RFC 7518 section 3.4, RFC 8037 section 3.1, RFC
 // 8812 section 3.2). The algorithm must be the key's own; the length of sig must be exact; r and s lie between 1 and the order.
 //
-// ES256K signatures with a high s are accepted, because RFC 8812 does not forbid them: do not use a signature's bytes as an
-// identifier. An address is checked by recovering the key, from 65 bytes (r, s and the recovery id 0, 1, 27 or 28) or from 64
-// bytes, trying both ids; there s must be low, as in Ethereum since EIP-2.
+// ECDSA signatures with a high s are accepted, for neither RFC 7518 section 3.4 nor RFC 8812 section 3.2 forbids them, and real signers
+// make them: do not use a signature's bytes as an identifier. Ed25519 has one form only, S below the order (RFC 8032 section 5.1.7). An
+// address is checked by recovering the key, from 65 bytes (r, s and the recovery id 0, 1, 27 or 28) or from 64 bytes, trying both ids;
+// there s must be low, as in Ethereum since EIP-2.
 func (k Key) Verify(a Algorithm, input, sig []byte) error {
 	if k.k == nil || k.k.noSign || a == "" || k.k.curve.alg != a {
 		return fail(AlgorithmMismatch)

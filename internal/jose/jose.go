@@ -17,6 +17,7 @@ var ErrKey = errors.New("jose: the key is not acceptable")
 // PublicKey decides about a public key in JWK form (RFC 7517) and returns it as *ecdsa.PublicKey (P-256, P-384) or
 // ed25519.PublicKey. The caller has bounded jwk and checked it for duplicate members.
 //
+// did/pubkey asks where a private key is read, and compares its own reading of every kind of public key with this one in its tests.
 // go-jose checks coordinate lengths, that the point is on the named curve, and refuses a key with private members; what it
 // accepts beyond our two curve families (RSA, oct, P-521) is refused here.
 func PublicKey(jwk []byte) (crypto.PublicKey, error) {
