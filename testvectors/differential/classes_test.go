@@ -103,7 +103,7 @@ var classes = []class{
 	{name: "holder key hidden", section: "9.7", ours: reasons{credential.HolderKeyMissing, credential.MustBePlain}, peer: accepts, right: either},
 	{name: "holder key", section: "RFC 7800 3", ours: reasons{credential.HolderKeyMalformed}, peer: accepts, right: ours},
 	{name: "key binding form", section: "4.3", ours: reasons{credential.BindingMalformed}, peer: accepts, right: ours},
-	{name: "key binding not wanted", section: "4", ours: reasons{credential.BindingMalformed, credential.HeaderMalformed}, peer: accepts, right: either},
+	{name: "key binding not wanted", section: "4", ours: reasons{credential.BindingMalformed, credential.HeaderMalformed, disclosure.Malformed}, peer: accepts, right: either},
 	{name: "key binding alg", section: "7.3 step 5.2", ours: reasons{credential.AlgorithmUnsupported, credential.AlgorithmMismatch, credential.HeaderMalformed}, peer: accepts, right: ours},
 	{name: "key binding audience", section: "7.3 step 5.6", ours: reasons{credential.AudienceMismatch}, peer: accepts, right: ours},
 	{name: "key binding too old", section: "7.3 step 5.5", ours: reasons{credential.BindingTooOld}, peer: accepts, right: ours},

@@ -69,6 +69,11 @@ func readJWS(t jwsTrial) map[string]bool {
 	}
 	j := r.jwt(strings.Join(parts, "."), "")
 	j.input = t.text[:max(strings.LastIndexByte(t.text, '.'), 0)]
+	for name, kind := range map[string]byte{"jku": 's', "x5u": 's', "jwk": 'o', "x5c": 'a', "x5t": 's', "nonce": 's', "cty": 's', "kid": 's'} {
+		if v := j.header.get(name); v != nil && (v.kind != kind || kind != 's') {
+			r.fact("header member of another type")
+		}
+	}
 	if head, _, _ := strings.Cut(t.text, "."); plainAlphabet(head) && strings.TrimSpace(string(decode(head))) != string(decode(head)) {
 		r.fact("white space around the header")
 	}

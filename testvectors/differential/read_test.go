@@ -77,8 +77,12 @@ type token struct {
 func (r *reading) jwt(text, of string) *token {
 	t := &token{}
 	parts := strings.Split(text, ".")
-	if len(parts) != 3 || slices.Contains(parts, "") {
+	switch {
+	case len(parts) == 3 && !slices.Contains(parts, ""):
+	case of == "":
 		r.fact("form")
+	default:
+		r.bindingFact("form")
 	}
 	for len(parts) < 3 {
 		parts = append(parts, "")
@@ -164,11 +168,6 @@ func (r *reading) header(h *node, of string) {
 			r.fact("header b64")
 		case m.name != lower && slices.Contains([]string{"alg", "typ", "kid", "crit", "b64", "x5c", "jwk", "jku", "x5u"}, lower):
 			r.fact("header name in another case")
-		}
-	}
-	for name, kind := range map[string]byte{"jku": 's', "x5u": 's', "jwk": 'o', "x5c": 'a', "x5t": 's', "nonce": 's', "cty": 's', "kid": 's'} {
-		if v := h.get(name); v != nil && (of == "" || !r.bound) && !r.vc && (v.kind != kind || kind != 's') {
-			r.facts["header member of another type"] = true
 		}
 	}
 	alg, typ := h.get("alg"), h.get("typ")

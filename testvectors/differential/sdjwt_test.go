@@ -26,7 +26,7 @@ import (
 // How much is compared: KHYER_DIFFERENTIAL_COUNT mutated presentations, or as many as fit into KHYER_DIFFERENTIAL_SECONDS, from the seed
 // KHYER_DIFFERENTIAL_SEED. The seed is fixed by default, so that a change is judged by the same presentations as the one before.
 const (
-	defaultCount = 40000
+	defaultCount = 30000
 	countVar     = "KHYER_DIFFERENTIAL_COUNT"
 	secondsVar   = "KHYER_DIFFERENTIAL_SECONDS"
 	seedVar      = "KHYER_DIFFERENTIAL_SEED"
