@@ -29,6 +29,7 @@ type scene struct {
 	keyID     string
 	surplus   string
 	serialize func(*jws) // JWS JSON serialisation, and what is changed in it
+	general   bool
 }
 
 // document makes a DID document with one key for signing cards.
@@ -65,7 +66,7 @@ func (g *generator) scene(fault, section, why string, expect members, change fun
 	}
 	presentation := quote(s.text())
 	if s.serialize != nil {
-		j := serialized(s.text(), false)
+		j := serialized(s.text(), s.general)
 		s.serialize(j)
 		presentation = j.value()
 	}

@@ -222,6 +222,19 @@ func (g *generator) typeRules() {
 		p, _ := s.element(`"A"`)
 		s.payload.set("licences", `[`+p+`,"B"]`)
 	}
+	rule("mandatory-element-missing", secMandatory, "a list with nothing in it, of which an element is mandatory", known("mandatory_claim_missing"), nameClaim+`,{"path":["licences",null],"mandatory":true}`, func(s *scene) {
+		s.payload.set("licences", `[]`)
+	})
+	rule("mandatory-element-not-shown", secMandatory, "a hidden element is there", accept(), nameClaim+`,{"path":["licences",null],"mandatory":true}`, func(s *scene) {
+		p, _ := s.element(`"A"`)
+		s.payload.set("licences", `[`+p+`]`)
+	})
+	for _, general := range []bool{false, true} {
+		fault := map[bool]string{false: "sd-never-in-a-flattened-card", true: "sd-never-in-a-general-card"}[general]
+		rule(fault, secSelective, "the same rules hold in every serialisation", known("claim_must_not_be_concealed"), `{"path":["full_name"],"sd":"never"}`, func(s *scene) {
+			s.general, s.serialize = general, func(*jws) {}
+		})
+	}
 	rule("index-counts-hidden-elements", secPathSteps, "element 1 is B as issued, though it is the first that is shown", accept(), nameClaim+`,{"path":["licences",1],"sd":"never"},{"path":["licences",0],"sd":"always"}`, lists)
 	rule("hidden-element-that-must-be-plain", secPathSteps, "a hidden element is there, and is selectively disclosable", known("claim_must_not_be_concealed"), nameClaim+`,{"path":["licences",0],"sd":"never"}`, lists)
 	rule("plain-element-that-must-be-concealed", secPathSteps, "null selects every element", known("claim_must_be_concealed"), nameClaim+`,{"path":["licences",null],"sd":"always"}`, lists)
