@@ -147,6 +147,17 @@ func TestCompressedPointsThatAreNone(t *testing.T) {
 	}
 }
 
+// decred reads hybrid points (prefix 6 or 7), which would be a second form of a key.
+func TestHybridPoint(t *testing.T) {
+	for _, c := range []*curve{p256, p384, koblitz} {
+		form := bytes.Clone(generate(t, c.alg).Public().k.form())
+		form[0] = 6 | form[len(form)-1]&1
+		if _, err := fromForm(c, form); !errors.Is(err, Malformed) {
+			t.Errorf("%s: got %v, want %v", c.name, err, Malformed)
+		}
+	}
+}
+
 // noPoint finds an x that no point has.
 func noPoint(t *testing.T, c *curve) *big.Int {
 	t.Helper()

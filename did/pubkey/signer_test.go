@@ -268,3 +268,22 @@ func TestConcurrentUse(t *testing.T) {
 		wg.Wait()
 	}
 }
+
+// go-jose's opinion about a key that will sign is heard: it refuses a point that is none and another key.
+func TestSecondOpinionOnPrivateKeys(t *testing.T) {
+	for _, a := range []Algorithm{ES256, ES384, EdDSA} {
+		k := generate(t, a).Public()
+		if err := approve(k); err != nil {
+			t.Errorf("%s: %v", a, err)
+		}
+	}
+	off := &key{curve: p256, encoded: [97]byte{4, 1}}
+	if err := approve(Key{off}); !errors.Is(err, OffCurve) {
+		t.Errorf("off curve: got %v, want %v", err, OffCurve)
+	}
+	mixed := *generate(t, ES256).Public().k
+	mixed.nist = generate(t, ES256).Public().k.nist
+	if err := approve(Key{&mixed}); !errors.Is(err, Malformed) {
+		t.Errorf("two keys in one: got %v, want %v", err, Malformed)
+	}
+}
