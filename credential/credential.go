@@ -205,26 +205,47 @@ func numericDate(v strictjson.Value, name string) (time.Time, error) {
 	return time.Unix(int64(whole), int64(part*1e9)).UTC(), nil
 }
 
-// audiences reads an aud claim: a string or an array of strings (RFC 7519 section 4.1.3).
-func audiences(v strictjson.Value) ([]string, error) {
+// audiences reads an aud claim: a string or an array of strings (RFC 7519 section 4.1.3). Entries that are concealed (RFC 9901 section
+// 9.7) are skipped; hidden tells that there are some, so that the list is not known before the disclosures are processed.
+func audiences(v strictjson.Value) (list []string, hidden bool, err error) {
 	if !v.Exists() {
-		return nil, nil
+		return nil, false, nil
 	}
 	if s, ok := v.Text(); ok {
-		return []string{s}, nil
+		return []string{s}, false, nil
 	}
-	var out []string
 	for e := range v.Elements() {
 		s, ok := e.Text()
-		if !ok {
-			return nil, failAt(ClaimMalformed, "aud")
+		switch {
+		case ok:
+			list = append(list, s)
+		case e.Get("...").Exists():
+			hidden = true
+		default:
+			return nil, false, failAt(ClaimMalformed, "aud")
 		}
-		out = append(out, s)
 	}
-	if len(out) == 0 {
-		return nil, failAt(ClaimMalformed, "aud") // another type, or for nobody
+	if len(list) == 0 && !hidden {
+		return nil, false, failAt(ClaimMalformed, "aud") // another type, or for nobody
 	}
-	return out, nil
+	return list, hidden, nil
+}
+
+// checkOtherTypes checks aka_vcts: a non-empty array of names of which none is vct (SD-JWT VC section 2.2.2.2). Nothing is made of it:
+// accreditation is for vct (section 7.7).
+func checkOtherTypes(v strictjson.Value, vct string) error {
+	if !v.Exists() {
+		return nil
+	}
+	for e := range v.Elements() {
+		if s, ok := e.Text(); !ok || s == "" || s == vct {
+			return failAt(ClaimMalformed, "aka_vcts")
+		}
+	}
+	if v.Kind() != strictjson.Array || v.Len() == 0 {
+		return failAt(ClaimMalformed, "aka_vcts")
+	}
+	return nil
 }
 
 // text reads a claim that must be a string if it is there.

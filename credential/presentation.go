@@ -50,8 +50,10 @@ type Presentation struct {
 	expires time.Time
 	starts  time.Time
 	aud     []string // whom the issuer meant the card for, if it says so
-	status  *status.Reference
-	binding *binding
+	// audHidden tells that some of aud is concealed, so that only the processed payload has it all.
+	audHidden bool
+	status    *status.Reference
+	binding   *binding
 }
 
 // issuerHeader is the header of one of the issuer's signatures, or why it cannot be one.
@@ -105,18 +107,19 @@ func (p *Presentation) readCard() error {
 	}
 	c := p.u.Payload(strictjson.Inside{})
 	p.hint = Hint{KeyID: h.kid, Algorithm: h.alg, CarriesKey: h.foreignKey || h.x5c != nil, x5c: h.x5c, foreignKey: h.foreignKey}
-	var errs [7]error
+	var errs [8]error
 	p.hint.Issuer, errs[0] = text(c.Get("iss"), "iss")
 	p.hint.IssuedAt, errs[2] = numericDate(c.Get("iat"), "iat")
 	p.expires, errs[3] = numericDate(c.Get("exp"), "exp")
 	p.starts, errs[4] = numericDate(c.Get("nbf"), "nbf")
-	p.aud, errs[6] = audiences(c.Get("aud"))
+	p.aud, p.audHidden, errs[6] = audiences(c.Get("aud"))
 	if p.profile == SDJWTVC {
 		if err := checkPlain(c); err != nil {
 			return err
 		}
 		p.hint.Type, errs[1] = text(c.Get("vct"), "vct")
 		p.status, errs[5] = readStatus(c.Get("status"))
+		errs[7] = checkOtherTypes(c.Get("aka_vcts"), p.hint.Type)
 	} else if holdsDigests(c.Get("cnf")) {
 		return failAt(MustBePlain, "cnf") // what the key is may not depend on what the holder shows
 	}
@@ -226,8 +229,10 @@ func (p *Presentation) Precheck(b Binding, now time.Time) error {
 	if err := p.checkBinding(b, now); err != nil {
 		return err
 	}
-	if err := b.checkAudience(p.aud); err != nil {
-		return err
+	if !p.audHidden {
+		if err := b.checkAudience(p.aud); err != nil {
+			return err
+		}
 	}
 	return checkTimes(p.hint.IssuedAt, p.starts, p.expires, b.Skew, now)
 }
@@ -347,6 +352,7 @@ func checkSignature(key pubkey.Key, alg pubkey.Algorithm, s disclosure.Signature
 // checkDisclosed looks at what came from disclosures: an SD-JWT VC may not hide a registered claim, and in any SD-JWT a validity claim
 // counts wherever it stands (RFC 9901 section 9.7).
 func (p *Presentation) checkDisclosed(v *Verified, b Binding, now time.Time) error {
+	audChanged := p.audHidden
 	for key, val := range v.Body.Disclosed(strictjson.Inside{}) {
 		if p.profile == SDJWTVC {
 			for _, name := range plainClaims {
@@ -358,13 +364,7 @@ func (p *Presentation) checkDisclosed(v *Verified, b Binding, now time.Time) err
 		var name string
 		switch {
 		case key.Is("aud"):
-			aud, err := audiences(val)
-			if err == nil {
-				err = b.checkAudience(aud)
-			}
-			if err != nil {
-				return err
-			}
+			audChanged = true
 			continue
 		case key.Is("exp"):
 			name = "exp"
@@ -393,5 +393,17 @@ func (p *Presentation) checkDisclosed(v *Verified, b Binding, now time.Time) err
 			return err
 		}
 	}
-	return nil
+	if !audChanged {
+		return nil
+	}
+	raw, _ := v.Body.Claim(disclosure.Path{"aud"})
+	val, err := strictjson.Parse(raw, strictjson.Limits{Bytes: len(raw)})
+	if err != nil {
+		return failAt(ClaimMalformed, "aud")
+	}
+	aud, _, err := audiences(val)
+	if err != nil {
+		return err
+	}
+	return b.checkAudience(aud)
 }

@@ -163,7 +163,7 @@ func complete(k did.Key, id string, i int) did.Key {
 			k.Aliases[j] = id + a
 		}
 	}
-	if k.Purposes == nil {
+	if k.Purposes = slices.Clone(k.Purposes); k.Purposes == nil {
 		k.Purposes = []did.Purpose{did.AssertionMethod, did.Authentication}
 	}
 	return k

@@ -150,28 +150,23 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// What one caller changes, another does not see.
-func TestAnswersAreCopies(t *testing.T) {
+// What a test changes in its own values after Put, the resolver does not see.
+func TestWhatWasPutIsACopy(t *testing.T) {
 	var r didtest.Resolver
 	keys := []did.Key{{ID: "#a", Public: newKey(t), Purposes: []did.Purpose{did.AssertionMethod}, Aliases: []string{"#b"}}}
 	id := r.Put(didtest.Subject{ID: registry, Keys: keys})
 	keys[0].Purposes[0], keys[0].Aliases[0] = did.KeyAgreement, "#c"
-	for range 2 {
-		res, err := r.Resolve(t.Context(), id, did.At{})
-		if err != nil {
-			t.Fatal(err)
+	res, err := r.Resolve(t.Context(), id, did.At{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"#a", "#b"} {
+		if _, err := res.Key(name, did.AssertionMethod, day(1)); err != nil {
+			t.Errorf("%s: %v", name, err)
 		}
-		for _, name := range []string{"#a", "#b"} {
-			if _, err := res.Key(name, did.AssertionMethod, day(1)); err != nil {
-				t.Errorf("%s: %v", name, err)
-			}
-		}
-		if res.Document.VerificationMethod[0].ID != registry+"#a" || res.Document.Relationships[did.AssertionMethod][0] != registry+"#a" {
-			t.Error("the document changed")
-		}
-		res.Keys[0].Purposes[0], res.Keys[0].Aliases[0], res.Keys[0].ID = did.KeyAgreement, "x", "x"
-		res.Document.VerificationMethod[0].ID, res.Document.Relationships[did.AssertionMethod][0] = "x", "x"
-		res.Deactivated = true
+	}
+	if res.Document.VerificationMethod[0].ID != registry+"#a" || res.Document.Relationships[did.AssertionMethod][0] != registry+"#a" {
+		t.Error("the document changed")
 	}
 }
 
