@@ -15,6 +15,8 @@ import (
 
 	"github.com/decred/dcrd/dcrec/secp256k1/v4"
 	koblitzdsa "github.com/decred/dcrd/dcrec/secp256k1/v4/ecdsa"
+
+	"github.com/khyer/khyer/internal/strictjson"
 )
 
 // Verify beside its floor, the bare call of the library below with a key and a signature that are already in its form. Both run in
@@ -132,6 +134,23 @@ func BenchmarkParseJWK(b *testing.B) {
 			beside(b, work, bare)
 		})
 	}
+}
+
+// FromValue is what a presentation costs: its payload has been parsed already.
+func BenchmarkFromValue(b *testing.B) {
+	want := generate(b, ES256).Public()
+	v, err := strictjson.Parse(want.JWK(), strictjson.Limits{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	form := want.k.form()
+	beside(b, func() bool {
+		k, err := FromValue(strictjson.Inside{}, v)
+		return err == nil && k.Equal(want)
+	}, func() bool {
+		pub, err := ecdsa.ParseUncompressedPublicKey(want.k.curve.params, form)
+		return err == nil && pub != nil
+	})
 }
 
 // Sign beside the bare call of the library below.
