@@ -52,7 +52,7 @@ func IssuerMetadataURL(iss string) (string, error) {
 // and with a user name.
 func httpsHost(s string) (host string, ok bool) {
 	for _, c := range []byte(s) {
-		if c <= ' ' || c >= 0x7f || c == '\\' {
+		if c <= ' ' || c >= 0x7f {
 			return "", false
 		}
 	}

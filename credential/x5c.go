@@ -59,7 +59,7 @@ func parseCertificate(text string) (*x509.Certificate, bool) {
 		return nil, false
 	}
 	der, err := base64.StdEncoding.Strict().DecodeString(text)
-	if err != nil || len(der) > maxCertificate {
+	if err != nil {
 		return nil, false
 	}
 	cert, err := x509.ParseCertificate(der) // the error would quote what a stranger wrote

@@ -5,6 +5,8 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -32,13 +34,19 @@ func unsigned(t testing.TB, header map[string]any) *credential.Presentation {
 	return p
 }
 
-func certificate(t testing.TB) []byte {
+func certificate(t testing.TB) []byte { return largeCertificate(t, 0) }
+
+// largeCertificate has so many bytes in an extension that nobody knows.
+func largeCertificate(t testing.TB, size int) []byte {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Unix(1<<31, 0)}
+	if size > 0 {
+		template.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 32473, 1}, Value: make([]byte, size)}}
+	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)
@@ -65,6 +73,8 @@ func TestChain(t *testing.T) {
 		"jwk beside":      {m{"jwk": m{}, "x5c": []string{one}}, 0, credential.HeaderForeignKey},
 		"jku beside":      {m{"jku": "https://thief.example", "x5c": []string{one}}, 0, credential.HeaderForeignKey},
 		"x5u beside":      {m{"x5u": "https://thief.example", "x5c": []string{one}}, 0, credential.HeaderForeignKey},
+		"large":           {m{"x5c": []string{base64.StdEncoding.EncodeToString(largeCertificate(t, 7<<10))}}, 1, nil},
+		"too large":       {m{"x5c": []string{base64.StdEncoding.EncodeToString(largeCertificate(t, 8<<10))}}, 0, credential.ChainMalformed},
 		"null":            {m{"x5c": nil}, 0, credential.ChainMalformed},
 		"a null":          {m{"x5c": []any{nil}}, 0, credential.ChainMalformed},
 		"URL alphabet":    {m{"x5c": []string{base64.RawURLEncoding.EncodeToString(certificate(t))}}, 0, credential.ChainMalformed},

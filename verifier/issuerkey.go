@@ -50,14 +50,18 @@ func (a *attempt) accreditation(p *credential.Presentation, h credential.Hint) (
 		return nil, nil, a.reject(credential.IssuerMissing)
 	}
 	acc, err := a.c.Issuers.Accreditation(a.ctx, q)
-	var r Reason
-	switch {
-	case err == nil && acc != nil:
-		return acc, q.Chain, nil
-	case errors.As(err, &r) && slices.Contains(trustAnswers, r):
-		return nil, nil, a.reject(r)
+	if err != nil || acc == nil {
+		return nil, nil, a.trustFault(err)
 	}
-	return nil, nil, &Inconclusive{Reason: TrustUnavailable, Err: err}
+	return acc, q.Chain, nil
+}
+
+func (a *attempt) trustFault(err error) error {
+	var r Reason
+	if errors.As(err, &r) && slices.Contains(trustAnswers, r) {
+		return a.reject(r)
+	}
+	return &Inconclusive{Reason: TrustUnavailable, Err: err}
 }
 
 // trustAnswers are the errors of a trust source that are answers. Any other Reason in an error is the source's own trouble.

@@ -7,7 +7,11 @@
 //
 // The order of the checks: size and syntax; type and issuer in the trust source, before which nothing is resolved or fetched; the
 // cheap checks (audience, nonce, sd_hash, times), which may only reject; the issuer's key, fit for its purpose and time; its
-// signature; disclosures; key binding; the claims asked; the type's rules; status; and last the replay guard, which is used up only by acceptance.
+// signature; disclosures; key binding; the claims asked; the type's rules; status; and last the replay guard, which is used up only
+// by acceptance. If a card comes with certificates, the cheap checks precede the trust source, which has to verify the chain.
+//
+// How the issuer's key is found is what the trust entry says: through the DID document of iss, from the certificates of x5c, or in the
+// JWT VC Issuer Metadata of iss (see trust.Mechanism). A header that brings the means of another mechanism is refused.
 //
 // A rejection that comes before issuer and holder were both verified is marked Unauthenticated: anybody could have caused it.
 package verifier

@@ -342,6 +342,7 @@ func TestRejectedCertificates(t *testing.T) {
 		{"IntermediateThatMayNotCertify", func(c *certified) { c.middle = func(m *cert) { m.KeyUsage = x509.KeyUsageDigitalSignature } }, trust.ChainNotTrusted},
 		{"RSALeaf", func(c *certified) { c.leafKey = rsaKey }, trust.CertificateAlgorithm},
 		{"RSAIntermediate", func(c *certified) { c.middleKey = rsaKey }, trust.CertificateAlgorithm},
+		{"IntermediateOnAnUnusualCurve", func(c *certified) { c.middleKey = newKey(t, elliptic.P521()) }, trust.CertificateAlgorithm},
 		{"SmallCurve", func(c *certified) { c.leafKey = newKey(t, elliptic.P224()) }, trust.CertificateAlgorithm},
 		{"UnusualCurve", func(c *certified) { c.leafKey = newKey(t, elliptic.P521()) }, trust.CertificateAlgorithm},
 		{"SHA1", func(c *certified) { c.header["x5c"] = sha1Leaf(t) }, trust.CertificateAlgorithm},
@@ -493,12 +494,16 @@ func TestMalformedX5c(t *testing.T) {
 	spoiled := slices.Clone(der)
 	spoiled[4] ^= 1
 	many := slices.Repeat(good[1:], 9)
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+	last := strings.IndexByte(leaf, '=') - 1
+	leftOver := leaf[:last] + string(alphabet[strings.IndexByte(alphabet, leaf[last])+1]) + leaf[last+1:]
 	for name, value := range map[string]any{
 		"empty": []any{}, "text": leaf, "object": map[string]any{"0": leaf}, "number": 7, "numbers": []any{7}, "nested": []any{good},
 		"nine":           many,
 		"base64url":      []any{base64.URLEncoding.EncodeToString(der), good[1]},
 		"no padding":     []any{strings.TrimRight(leaf, "="), good[1]},
 		"line break":     []any{leaf[:64] + "\n" + leaf[64:], good[1]},
+		"bits left over": []any{leftOver, good[1]},
 		"space":          []any{" " + leaf, good[1]},
 		"PEM":            []any{"-----BEGIN CERTIFICATE-----\n" + leaf + "\n-----END CERTIFICATE-----", good[1]},
 		"bytes after":    []any{base64.StdEncoding.EncodeToString(append(slices.Clone(der), 0)), good[1]},
