@@ -96,7 +96,6 @@ var classes = []class{
 	{name: "the second of expiry", section: "RFC 7519 4.1.4", ours: reasons{credential.Expired, credential.BindingTooOld}, peer: accepts, right: ours},
 	{name: "validity claim disclosed", section: "9.7", ours: reasons{credential.Expired, credential.NotYetValid, credential.IssuedInFuture, credential.ClaimMalformed}, peer: accepts, right: ours},
 	{name: "audience of the card", section: "7.1 step 6", ours: reasons{credential.AudienceMismatch}, peer: accepts, right: ours},
-	{name: "audience hidden in part", section: "9.7", ours: reasons{credential.ClaimMalformed}, peer: accepts, right: peers},
 	{name: "vct missing", section: "SD-JWT VC 2.2.2.1", ours: reasons{credential.TypeMissing}, peer: accepts, right: ours},
 	{name: "registered claim hidden", section: "SD-JWT VC 2.2.2.3", ours: reasons{credential.MustBePlain}, peer: accepts, right: ours},
 	{name: "status", section: "SD-JWT VC 2.2.2.3", ours: reasons{credential.StatusMalformed}, peer: accepts, right: ours},

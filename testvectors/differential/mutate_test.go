@@ -327,6 +327,9 @@ var payloadMutations = []mutation{
 			p.discs = append(p.discs, d)
 		}
 	}},
+	{"payload: aka_vcts", func(r *rand.Rand, p *presentation) {
+		p.card.payload.set("aka_vcts", pick(r, arr(), arr(str("https://registry.example/types/being")), arr(str(typeID)), arr(str("")), arr(raw("1")), str("x"), odd(r)))
+	}},
 	{"payload: status", func(r *rand.Rand, p *presentation) {
 		p.card.payload.set("status", pick(r, obj(), obj("status_list", obj("uri", str("https://registry.example/1"), "idx", raw(pick(r, "0", "7", "-1", "1.5", "1e2", "\"3\"", "99999999999999999999")))),
 			obj("status_list", obj("idx", raw("1"))), obj("other", obj()), obj("status_list", arr())))

@@ -250,8 +250,11 @@ func (r *reading) cardBefore(card *token) *node {
 			r.fact("status")
 		}
 	}
-	if aud := c.get("aud"); hides(aud) {
-		r.fact("audience hidden in part")
+	if others := c.get("aka_vcts"); r.vc && others != nil {
+		named := func(o *node) bool { return o.is('s') && o.text != "" && o.text != textOf(c.get("vct")) }
+		if !others.is('a') || len(others.items) == 0 || slices.ContainsFunc(others.items, func(o *node) bool { return !named(o) }) {
+			r.fact("claim type")
+		}
 	}
 	r.times(c, "")
 	return c
@@ -561,6 +564,14 @@ func (r *reading) cardAfter(signed *node) {
 	if aud := r.processed.get("aud"); aud != nil {
 		r.audience(aud)
 	}
+}
+
+// textOf is a string's text; "" of anything else.
+func textOf(n *node) string {
+	if n.is('s') {
+		return n.text
+	}
+	return ""
 }
 
 func (n *node) drop(names ...string) {
