@@ -127,10 +127,10 @@ func (i Issuer) check() error {
 		return errors.New("a name, what the issuer is known by, or a type is missing")
 	}
 	if i.Mechanism != "" || i.Key != nil || i.Subject != "" {
-		return errors.New("Mechanism, Key and Subject are answers")
+		return errors.New("the fields Mechanism, Key and Subject are answers")
 	}
 	if len(i.DIDs) == 0 && (!i.LapsedUntil.IsZero() || len(i.KeyClasses) > 0) {
-		return errors.New("LapsedUntil and KeyClasses are about keys of DID documents")
+		return errors.New("the fields LapsedUntil and KeyClasses are about keys of DID documents")
 	}
 	for _, name := range i.Compromised {
 		id, fragment, _ := strings.Cut(name, "#")
