@@ -284,7 +284,7 @@ func readHolder(cnf strictjson.Value) (pubkey.Key, error) {
 	if jwk.Kind() != strictjson.Object || cnf.Get("jwe").Exists() || cnf.Get("jku").Exists() {
 		return pubkey.Key{}, fail(HolderKeyMalformed)
 	}
-	k, err := pubkey.ParseJWK(jwk.Raw())
+	k, err := pubkey.FromValue(strictjson.Inside{}, jwk)
 	if err != nil || len(k.Algorithms()) == 0 {
 		return pubkey.Key{}, fail(HolderKeyMalformed)
 	}

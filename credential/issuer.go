@@ -49,7 +49,7 @@ func NewIssuer(c IssuerConfig) (*Issuer, error) {
 	header := object("alg", string(algs[0]), "typ", typVC, "kid", c.KeyID)
 	return &Issuer{
 		c: c, alg: algs[0], header: append(base64.RawURLEncoding.AppendEncode(nil, header), '.'),
-		names: append(appendString([]byte(`"iss":`), c.ID), `,"vct":`...),
+		names: append(appendString([]byte(`{"iss":`), c.ID), `,"vct":`...),
 	}, nil
 }
 
@@ -116,9 +116,9 @@ func refuseReserved(name strictjson.Value) error {
 	return nil
 }
 
-// registered writes the registered claims, each with a comma behind it.
+// registered begins the payload with the registered claims, each with a comma behind it.
 func (i *Issuer) registered(c Card) []byte {
-	out := append(make([]byte, 0, 768), i.names...)
+	out := append(make([]byte, 0, 512+len(c.Claims)+48*(len(c.Conceal.Paths)+c.Conceal.Decoys)), i.names...)
 	out = append(appendString(out, c.Type), ',')
 	if !c.NotBefore.IsZero() {
 		out = append(appendNumber(out, `"nbf":`, c.NotBefore), ',')

@@ -4,9 +4,8 @@ import "github.com/khyer/khyer/internal/strictjson"
 
 // choice is a set of paths as a tree: what an issuer conceals.
 type choice struct {
-	hide     bool
+	path     Path // not nil if it is hidden itself
 	matched  bool
-	path     Path
 	key      any
 	children []*choice
 	next     int                // the child behind the one that was found last: claims often come in the order of the paths
@@ -14,37 +13,34 @@ type choice struct {
 }
 
 func choose(paths []Path) (*choice, error) {
-	root := &choice{}
-	if len(paths) > 0 {
-		root.children = make([]*choice, 0, len(paths))
-	}
+	size := 1
 	for _, p := range paths {
-		if err := root.add(p); err != nil {
+		size += len(p)
+	}
+	nodes := make([]choice, 1, size) // never grows, so that pointers into it hold
+	root := &nodes[0]
+	root.children = make([]*choice, 0, len(paths))
+	for _, p := range paths {
+		if err := p.Check(); err != nil {
 			return nil, err
 		}
+		at := root
+		for _, e := range p {
+			child := at.child(e)
+			if child == nil {
+				nodes = append(nodes, choice{key: e})
+				child = &nodes[len(nodes)-1]
+				at.children = append(at.children, child)
+				at.index(child)
+			}
+			at = child
+		}
+		at.path = p
 	}
 	return root, nil
 }
 
 const manyChildren = 16
-
-func (n *choice) add(p Path) error {
-	if err := p.Check(); err != nil {
-		return err
-	}
-	at := n
-	for _, e := range p {
-		child := at.child(e)
-		if child == nil {
-			child = &choice{key: e}
-			at.children = append(at.children, child)
-			at.index(child)
-		}
-		at = child
-	}
-	at.hide, at.path = true, p
-	return nil
-}
 
 // index keeps names; indexes of arrays stay in the list.
 func (n *choice) index(child *choice) {
@@ -116,12 +112,12 @@ func (n *choice) take(inside []*choice, hide bool) ([]*choice, bool) {
 	if len(n.children) > 0 {
 		inside = append(inside, n)
 	}
-	return inside, hide || n.hide
+	return inside, hide || n.path != nil
 }
 
 // unmatched returns an error that names the first path that points to nothing.
 func (n *choice) unmatched() error {
-	if n.hide && !n.matched {
+	if n.path != nil && !n.matched {
 		return &Error{Reason: NoSuchClaim, Path: n.path}
 	}
 	for _, child := range n.children {

@@ -38,7 +38,7 @@ func Conceal(claims json.RawMessage, o ConcealOptions) (payload json.RawMessage,
 	if err != nil {
 		return nil, nil, err
 	}
-	if payload, err = c.run(nil, claims, o.Paths, nil); err != nil {
+	if payload, err = c.run([]byte{'{'}, claims, o.Paths, nil); err != nil {
 		return nil, nil, err
 	}
 	for d := range bytes.SplitSeq(c.texts, []byte{'~'}) {
@@ -49,8 +49,9 @@ func Conceal(claims json.RawMessage, o ConcealOptions) (payload json.RawMessage,
 	return payload, disclosures, nil
 }
 
-// ConcealBeside is Conceal for package credential: the payload begins with the members that are written in before, which is empty or
-// ends in a comma, and every disclosure has a "~" behind it. An error of refuse, which sees the names at the top level, is returned.
+// ConcealBeside is Conceal for package credential: the payload is appended to before, which begins with "{" and ends in that or in the
+// comma behind a member, and every disclosure has a "~" behind it. An error of refuse, which sees the names at the top level, is
+// returned.
 func ConcealBeside(_ strictjson.Inside, before, claims []byte, o ConcealOptions, refuse func(name strictjson.Value) error) (payload, disclosures []byte, err error) {
 	c, err := newConcealer(o)
 	if err != nil {
@@ -117,8 +118,7 @@ func (c *concealer) run(before, claims []byte, paths []Path, refuse func(strictj
 	digest := encodedLen(c.hash.Size())
 	c.texts = make([]byte, 0, base64.RawURLEncoding.EncodedLen(len(claims)+hidden*(saltBytes*4/3+8))+hidden)
 	c.sums = make([]byte, 0, hidden*c.hash.Size())
-	out := make([]byte, 0, len(before)+len(claims)+hidden*(digest+3)+64)
-	out = c.object(append(append(out, '{'), before...), v, []*choice{root}, true)
+	out := c.object(slices.Grow(before, len(claims)+hidden*(digest+3)+64), v, []*choice{root}, true)
 	if c.err != nil {
 		return nil, c.err
 	}

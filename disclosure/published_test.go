@@ -197,7 +197,7 @@ func roundTripPublished(t *testing.T, text string, issuer jwk) []byte {
 		queue[key] = queue[key][1:]
 		return d, nil
 	}}
-	got, err := c.run(nil, v.Claims(), v.Revealed(), nil)
+	got, err := c.run([]byte{'{'}, v.Claims(), v.Revealed(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
