@@ -94,9 +94,21 @@ func (r *reading) key(text string, p *pair) (intact bool) {
 		r.fact("key json")
 		return false
 	}
-	for _, name := range []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"} {
+	for _, name := range privateNames {
 		if k.get(name) != nil {
 			r.fact("key private member")
+		}
+	}
+	for _, m := range k.members {
+		for _, n := range privateNames {
+			if m.name != n && strings.EqualFold(m.name, n) {
+				r.fact("key private member")
+			}
+		}
+		for _, n := range []string{"kty", "crv", "x", "y", "alg", "use", "key_ops"} {
+			if m.name != n && strings.EqualFold(m.name, n) {
+				r.fact("key name in another case")
+			}
 		}
 	}
 	want := p.jwk()
@@ -149,11 +161,6 @@ func (r *reading) keyUse(k *node, p *pair) {
 	for _, name := range []string{"kid", "x5c", "x5u", "nbf", "ext"} {
 		if k.get(name) != nil {
 			r.fact("key member of another type")
-		}
-	}
-	for _, m := range k.members {
-		if strings.EqualFold(m.name, "kty") && m.name != "kty" {
-			r.fact("key name in another case")
 		}
 	}
 }

@@ -315,6 +315,11 @@ func TestVerdictsOfSDJWT(t *testing.T) {
 	for _, name := range slices.Sorted(maps.Keys(score)) {
 		t.Logf("%7d %s", score[name], name)
 	}
+	for _, c := range classes {
+		if made >= defaultCount && c.peer != refuses && score[c.name] == 0 {
+			t.Errorf("nothing shows %q any more: does the peer do as ours now?", c.name)
+		}
+	}
 	for _, tr := range bad[:min(len(bad), 5)] {
 		p.report(t, seed, tr)
 	}

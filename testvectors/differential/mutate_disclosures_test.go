@@ -204,6 +204,10 @@ var disclosureMutations = []mutation{
 		p.reveal(r, name, str("one"))
 		p.reveal(r, name, str("two"))
 	}},
+	{"disclosure: a fault within a claim without a name", func(r *rand.Rand, p *presentation) {
+		decoy := str(p.digest(saltOf(r)))
+		p.reveal(r, "", pick(r, obj("_sd", arr(decoy, decoy)), arr(placeholder(decoy), placeholder(decoy))))
+	}},
 	{"disclosure: a claim that is there", func(r *rand.Rand, p *presentation) {
 		o := pick(r, p.objects()...)
 		if len(o.mem) == 0 {
@@ -300,6 +304,9 @@ var textMutations = []mutation{
 	{"text: separators", func(r *rand.Rand, p *presentation) {
 		from, to := pick(r, "~", "."), pick(r, "~~", "..", "", "~.", ".~")
 		p.edit = append(p.edit, func(text string) string { return strings.Replace(text, from, to, 1) })
+	}},
+	{"text: no tilde", func(_ *rand.Rand, p *presentation) {
+		p.edit = append(p.edit, func(text string) string { jwt, _, _ := strings.Cut(text, "~"); return jwt })
 	}},
 	{"text: segments swapped", func(r *rand.Rand, p *presentation) {
 		i, j := r.Int(), r.Int()
