@@ -38,7 +38,7 @@ func oddValue(r *rand.Rand) *val {
 	case 1:
 		return nested(pick(r, 5, 25, 29, 30, 31, 32, 33, 40), r.IntN(2) == 0)
 	case 2:
-		return raw(pick(r, `"\ud800"`, `"\udc00\ud800"`, `"\ud83d\ude00"`, `"\u0000"`, `"\\ud800"`, `"a\ud83d"`))
+		return raw(pick(r, `"\ud800"`, `"\udc00\ud800"`, `"\ud83d\ude00"`, `"\u0000"`, `"\\ud800"`, `"a\ud83d"`, `"\ud83d\u0041"`, `"\ud83dA"`))
 	case 3:
 		return raw(pick(r, "\"\xff\"", "\"\xc0\xaf\"", "\"\xed\xa0\x80\""))
 	case 4:
@@ -291,7 +291,9 @@ var payloadMutations = []mutation{
 	{"payload: registered claim concealed", func(r *rand.Rand, p *presentation) {
 		name := pick(r, "iss", "exp", "nbf", "iat", "vct", "cnf", "aud", "sub", "status", "vct#integrity")
 		v := p.card.payload.get(name)
-		if v == nil || r.IntN(3) == 0 {
+		if slices.Contains([]string{"exp", "nbf", "iat"}, name) {
+			v = raw(pick(r, times...))
+		} else if v == nil || r.IntN(3) == 0 {
 			v = pick(r, raw(pick(r, times...)), str(audience), arr(str(audience)), str("x"))
 		}
 		p.card.payload.drop(name)

@@ -172,7 +172,7 @@ func (r *reading) audience(aud *node) {
 	if !r.bound {
 		want = "" // a verifier that named none
 	}
-	list := aud.items
+	list := slices.DeleteFunc(slices.Clone(aud.items), func(e *node) bool { return e.kind == '?' })
 	if aud.kind == 's' {
 		list = []*node{aud}
 	}

@@ -45,6 +45,15 @@ func number(t testing.TB, name string, otherwise uint64) uint64 {
 	return n
 }
 
+// deadline is when to end, and lifts the bound of count, if seconds are given.
+func deadline(t testing.TB, count *uint64) (end time.Time) {
+	t.Helper()
+	if s := number(t, secondsVar, 0); s > 0 {
+		end, *count = time.Now().Add(time.Duration(s)*time.Second), math.MaxUint64
+	}
+	return end
+}
+
 // peer is the process of judge.mjs.
 type peer struct {
 	cmd *exec.Cmd
@@ -278,10 +287,7 @@ func names(classes []*class) (out []string) {
 func TestVerdictsOfSDJWT(t *testing.T) {
 	p := startPeer(t)
 	seed, count := number(t, seedVar, 1), number(t, countVar, defaultCount)
-	end := time.Time{}
-	if s := number(t, secondsVar, 0); s > 0 {
-		end, count = time.Now().Add(time.Duration(s)*time.Second), math.MaxUint64
-	}
+	end := deadline(t, &count)
 	t.Logf("seed %d", seed)
 	trials, failed := make(chan trial, 64), make(chan error, 1)
 	go func() { failed <- p.ask(trials, seed, count, end) }()
