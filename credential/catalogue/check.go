@@ -119,10 +119,7 @@ func (c *Claim) day(s string) (time.Time, bool) {
 	if c.Format == ISODate {
 		layout = "2006-01-02"
 	}
-	if len(s) != len(layout) {
-		return time.Time{}, false
-	}
-	t, err := time.Parse(layout, s)
+	t, err := time.Parse(layout, s) // demands both digits of 02 and 01, and four of 2006
 	return t, err == nil
 }
 

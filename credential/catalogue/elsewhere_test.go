@@ -47,6 +47,24 @@ func TestAnotherCountryHasItsOwnHabits(t *testing.T) {
 	}
 }
 
+func TestAnAgeOfADateInsideAnObject(t *testing.T) {
+	c, err := Load([]byte(one(named("person", `,"format":"object"`), `{"path":["person","born"],"label":"L","format":"yyyy-mm-dd"}`, named("adult", `,"format":"boolean","age_over":18,"of":["person","born"]`))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for born, want := range map[string]string{"2008-11-24": "true", "2008-11-25": "false"} {
+		record := `{"person":{"born":"` + born + `"}}`
+		if out, err := c.Types[0].Compute([]byte(record), noon); err != nil || string(out) != strings.TrimSuffix(record, "}")+`,"adult":`+want+`}` {
+			t.Errorf("%s: %v, %s", born, err, out)
+		}
+	}
+	_, err = c.Types[0].Compute([]byte(`{"person":{"born":"2026-11-25"}}`), noon)
+	var e *Error
+	if !errors.As(err, &e) || e.Reason != ImplausibleDate || e.Path.String() != `"person"."born"` {
+		t.Errorf("a birth tomorrow: %v", err)
+	}
+}
+
 func TestCheckLooksInsideObjectsAndArrays(t *testing.T) {
 	ty := residentCard(t)
 	if err := ty.Check([]byte(resident)); err != nil {

@@ -44,11 +44,11 @@ func ExampleType_Check() {
 
 // An agency's test asks whether the names in its request are those of the type.
 func ExampleType_Find() {
-	card, _ := catalogue.NDI().Type("https://registry.example/types/druk-air/employee-detail")
-	_, err := card.Find(disclosure.Path{"Department"})
+	card, _ := catalogue.NDI().Type("https://registry.example/types/work-permit")
+	_, err := card.Find(disclosure.Path{"Location Gewog"})
 	fmt.Println(err)
 	// Output:
-	// catalogue: record_claim_near_miss in Employee Detail at "Department", did you mean "Department "
+	// catalogue: record_claim_near_miss in Work Permit at "Location Gewog", did you mean "Location Gewog "
 }
 
 // A type that no Go knows: its metadata are what SD-JWT VC publishes under the type's identifier. A language is in them when native

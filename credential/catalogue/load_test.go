@@ -82,6 +82,7 @@ func TestLoadRefusesFiles(t *testing.T) {
 		{"a misspelt member", with(`"locale"`, `"locals":"en","locale"`), "has a member that this form does not know"},
 		{"no language", with(`"locale":"en",`, ``), "member locale"},
 		{"a language of one letter", with(`"en"`, `"e"`), "member locale: must be a language tag"},
+		{"a language of nine letters", with(`"en"`, `"en-abcdefghi"`), "member locale: must be a language tag"},
 		{"a language with an underscore", with(`"en"`, `"en_GB"`), "member locale: must be a language tag"},
 		{"no zone", with(`"utc_offset":"+06:00",`, ``), "member utc_offset"},
 		{"a zone's name", with("+06:00", "Bhutan"), "member utc_offset"},
@@ -96,6 +97,7 @@ func TestLoadRefusesFiles(t *testing.T) {
 		{"a vct with a space", with(`urn:example:t`, `urn:example:t `), "type 1, member vct"},
 		{"invented as text", with(`"issuer"`, `"invented":"no","issuer"`), "member invented"},
 		{"a type's name with a space at the end", with(`"name":"T","issuer"`, `"name":"T ","issuer"`), "name or issuer: has a space"},
+		{"an issuer's name with two spaces", with(`"issuer":"I"`, `"issuer":"I  I"`), "name or issuer: has a space"},
 		{"a vct twice", kinds(kind(`"claims":[`+named("a", "")+`]`), strings.Replace(kind(`"claims":[`+named("a", "")+`]`), `"T"`, `"U"`, 1)), "line 3, type 2, member vct: another"},
 		{"a type twice", kinds(kind(`"claims":[`+named("a", "")+`]`), strings.Replace(strings.Replace(kind(`"claims":[`+named("a", "")+`]`), `"T"`, `"t"`, 1), "example:t", "example:u", 1)),
 			"line 3, type 2, member name: another type of the issuer"},
@@ -159,6 +161,7 @@ func TestLoadRefusesClaims(t *testing.T) {
 		{"an age of a text", one(named("a", `,"format":"boolean","age_over":18,"of":["b"]`), named("b", "")), "member of: names no claim with the format of a date"},
 		{"an age of a date that is not there", one(named("a", `,"format":"boolean","age_over":18,"of":["c"]`), birth), "member of: names no claim"},
 		{"an age of an optional date", one(named("b", `,"format":"dd/mm/yyyy","mandatory":false`), named("a", `,"format":"boolean","age_over":18,"of":["b"]`)), "member of: names a claim that not every card has"},
+		{"an age of a date in an optional object", one(named("o", `,"format":"object","mandatory":false`), `{"path":["o","b"],"label":"L","format":"dd/mm/yyyy"}`, named("a", `,"format":"boolean","age_over":18,"of":["o","b"]`)), "member of: names a claim that not every card has"},
 		{"an age of one of many dates", one(named("b", `,"format":"array"`), `{"path":["b",null],"label":"L","format":"dd/mm/yyyy"}`, named("a", `,"format":"boolean","age_over":18,"of":["b",null]`)), "member of: names a claim that not every card has"},
 		{"an age that is no flag", one(named("a", `,"age_over":18,"of":["b"]`), birth), "member age_over"},
 		{"an age of zero", one(named("a", `,"format":"boolean","age_over":0,"of":["b"]`), birth), "member age_over"},
@@ -183,11 +186,11 @@ func TestLoadSaysWhere(t *testing.T) {
 }
 
 func TestLoadKeepsNamesThatSayByteExact(t *testing.T) {
-	c, err := Load([]byte(one(named("Department", ""), named("Department ", `,"byte_exact":true`), named("Issue Date", ""), named("Issue  date", `,"byte_exact":true`))))
+	c, err := Load([]byte(one(named("Department", ""), named("Department ", `,"byte_exact":true`), named("Issue  date", `,"byte_exact":true`), named("Issue Date", ""))))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := given(&c.Types[0]); strings.Join(got, "|") != "Department|Department |Issue Date|Issue  date" {
+	if got := given(&c.Types[0]); strings.Join(got, "|") != "Department|Department |Issue  date|Issue Date" {
 		t.Errorf("got %q", got)
 	}
 }

@@ -177,6 +177,28 @@ func TestLabelsComeFromTheNearestReviewedLanguage(t *testing.T) {
 	}
 }
 
+// Half a language is none: a label would be missing in it, which section 5.6.2 forbids.
+func TestALanguageThatLacksALabelIsNotPublished(t *testing.T) {
+	const by, on = "Invented Reader", "2026-11-24"
+	for unread, want := range map[string]int{"T": 1, "D": 2, "L": 1, "": 2} {
+		var rows []string
+		for _, source := range []string{"T", "D", "L"} {
+			if source == unread {
+				rows = append(rows, row(source, "", "", ""))
+			} else {
+				rows = append(rows, row(source, "read", by, on))
+			}
+		}
+		c, err := Load([]byte(translated(rows...)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := read(t, &c.Types[0]).Display; len(got) != want {
+			t.Errorf("%q is unread: languages %+v, want %d", unread, got, want)
+		}
+	}
+}
+
 func TestLoadRefusesTranslations(t *testing.T) {
 	const by, on = "Invented Reader", "2026-11-24"
 	name, about, label := row("T", "", "", ""), row("D", "", "", ""), row("L", "", "", "")
