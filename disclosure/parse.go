@@ -19,7 +19,7 @@ type Signature struct{ Protected, Input, Value []byte }
 // safe for concurrent use.
 type Unverified struct {
 	text        []byte // the compact serialisation: as it came in, or as section 8.1 makes it of a JWS JSON serialisation
-	issuer      Signature
+	first       [1]Signature // the issuer's, or the first of them; an array, so that Signatures need not copy it
 	binding     Signature
 	bound       bool // there is a binding
 	payload     strictjson.Value
@@ -56,7 +56,7 @@ func hashByName(name string) (crypto.Hash, bool) {
 // JWS JSON serialisation of section 8, flattened or general. It keeps a copy of sdjwt. Errors are *Error.
 func Parse(sdjwt []byte, l Limits) (*Unverified, error) {
 	l = l.orDefault()
-	if len(sdjwt) > l.Bytes || uint64(len(sdjwt)) > 1<<31 {
+	if len(sdjwt) > l.Bytes {
 		return nil, &Error{Reason: TooLarge}
 	}
 	u := &Unverified{limits: l}
@@ -86,7 +86,7 @@ func (u *Unverified) parseCompact(sdjwt []byte) error {
 	buf := append(make([]byte, 0, len(sdjwt)+base64.RawURLEncoding.DecodedLen(len(sdjwt))), sdjwt...)
 	u.text = buf[:len(sdjwt):len(sdjwt)]
 	free := buf[len(sdjwt):]
-	payload, free, err := u.issuer.split(u.text[:first], free)
+	payload, free, err := u.first[0].split(u.text[:first], free)
 	if err != nil {
 		return err
 	}
@@ -162,7 +162,7 @@ func (s *Signature) split(jws, free []byte) (payload, rest []byte, err error) {
 // Signatures returns the issuer's signatures. In the compact serialisation there is one. Its parts must not be changed.
 func (u *Unverified) Signatures() []Signature {
 	if u.form == nil {
-		return []Signature{u.issuer}
+		return u.first[:]
 	}
 	out := make([]Signature, len(u.form.signatures))
 	for i, s := range u.form.signatures {
@@ -194,7 +194,7 @@ func (u *Unverified) Payload(strictjson.Inside) strictjson.Value { return u.payl
 // signatures (section 8.3) one that check agrees to is enough; check is called for each in turn until it agrees, and its first error
 // is returned as it is if it never does. Other errors are *Error. Nothing of what was disclosed is looked at before check has agreed.
 func (u *Unverified) Verify(check func(Signature) error) (*Verified, error) {
-	err := check(u.issuer)
+	err := check(u.first[0])
 	if err != nil && u.form != nil {
 		for _, s := range u.form.signatures[1:] {
 			if check(s.Signature) == nil {

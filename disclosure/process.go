@@ -95,7 +95,7 @@ func (u *Unverified) process() (*tree, error) {
 }
 
 func (p *processor) readDisclosures(u *Unverified) (nodes int, err error) {
-	tape := strictjson.NewTape(u.decoded, 5*len(u.disclosures)+len(u.decoded)/256)
+	tape := strictjson.NewTape(u.decoded, 4*len(u.disclosures)+len(u.decoded)/512)
 	limits := strictjson.Limits{Bytes: u.limits.Bytes, Depth: u.limits.Depth + 1}
 	for i, d := range u.disclosures {
 		v, err := tape.Parse(int(d.rawFrom), int(d.rawTo), limits)

@@ -43,7 +43,7 @@ func (u *Unverified) Reveal(_ strictjson.Inside, v *Verified, reveal []Path, roo
 			return nil, &Error{Reason: NoSuchClaim, Path: p}
 		}
 	}
-	jwt := len(u.issuer.Input) + 1 + encodedLen(len(u.issuer.Value))
+	jwt := len(u.first[0].Input) + 1 + encodedLen(len(u.first[0].Value))
 	size := jwt + 1 + room
 	for i := range keep {
 		if keep[i] {

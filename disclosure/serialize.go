@@ -62,7 +62,7 @@ func (u *Unverified) parseJSON(sdjwt []byte) error {
 	if err := u.parseCompact(text); err != nil {
 		return err
 	}
-	u.form.signatures[0].Signature = u.issuer
+	u.form.signatures[0].Signature = u.first[0]
 	return nil
 }
 
@@ -267,7 +267,7 @@ func (u *Unverified) encodedDisclosures() [][]byte {
 
 // asForm takes a compact serialisation apart.
 func (u *Unverified) asForm() *jsonForm {
-	protected, payload, _ := bytes.Cut(u.issuer.Input, []byte{'.'})
-	value := base64.RawURLEncoding.AppendEncode(nil, u.issuer.Value)
-	return &jsonForm{payload: payload, signatures: []jsonSignature{{Signature: u.issuer, protected: protected, value: value}}}
+	protected, payload, _ := bytes.Cut(u.first[0].Input, []byte{'.'})
+	value := base64.RawURLEncoding.AppendEncode(nil, u.first[0].Value)
+	return &jsonForm{payload: payload, signatures: []jsonSignature{{Signature: u.first[0], protected: protected, value: value}}}
 }

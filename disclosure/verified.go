@@ -261,7 +261,7 @@ func (v *Verified) Take(_ strictjson.Inside, asked []Path) (values []json.RawMes
 	wanted := make([]bool, len(t.parts))
 	mark := func(i int32) { wanted[i] = true }
 	var found []strictjson.Value
-	buf := make([]byte, 0, 256)
+	buf := make([]byte, 0, 32*len(asked))
 	for n, p := range asked {
 		found = found[:0]
 		if p.Check() != nil || !t.follow(t.payload, p, func(val strictjson.Value) { found = append(found, val) }, mark) {

@@ -28,7 +28,7 @@ func (g *memoryGuard) Use(_ context.Context, key [32]byte, until time.Time) (boo
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := g.now()
-	for len(g.order) > 0 && g.order[0].until.Before(now) {
+	for len(g.order) > 0 && g.order[0].until < now.UnixNano() {
 		delete(g.used, heap.Pop(&g.order).(expiry).key)
 	}
 	if _, used := g.used[key]; used {
@@ -38,12 +38,12 @@ func (g *memoryGuard) Use(_ context.Context, key [32]byte, until time.Time) (boo
 		return false, errors.New("verifier: the replay guard is full")
 	}
 	g.used[key] = struct{}{}
-	heap.Push(&g.order, expiry{until, key})
+	heap.Push(&g.order, expiry{until.UnixNano(), key})
 	return true, nil
 }
 
 type expiry struct {
-	until time.Time
+	until int64 // Unix time in nanoseconds
 	key   [32]byte
 }
 
@@ -51,7 +51,7 @@ type expiry struct {
 type expiries []expiry
 
 func (e expiries) Len() int           { return len(e) }
-func (e expiries) Less(i, j int) bool { return e[i].until.Before(e[j].until) }
+func (e expiries) Less(i, j int) bool { return e[i].until < e[j].until }
 func (e expiries) Swap(i, j int)      { e[i], e[j] = e[j], e[i] }
 func (e *expiries) Push(x any)        { *e = append(*e, x.(expiry)) }
 func (e *expiries) Pop() any {

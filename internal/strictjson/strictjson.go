@@ -60,15 +60,25 @@ const (
 type node struct {
 	start, end uint32 // bytes of the input
 	next       uint32 // index behind the last node of this value
-	count      uint32 // elements or members
-	kind       Kind
-	escaped    bool // a string with at least one backslash
+	tag        uint32 // the kind, whether a string has a backslash, and how many elements or members there are
 }
+
+const (
+	kindBits   = 7
+	escapedBit = 8
+	countShift = 4
+	// maxText keeps every count within its bits: an element needs two bytes at least.
+	maxText = 1 << 29
+)
+
+func (n *node) kind() Kind    { return Kind(n.tag & kindBits) }
+func (n *node) escaped() bool { return n.tag&escapedBit != 0 }
+func (n *node) count() int    { return int(n.tag >> countShift) }
 
 type doc struct {
 	src   []byte
 	nodes []node
-	few   [16]node // where nodes begins: most texts are headers and disclosures, and need no more
+	few   [12]node // where nodes begins: most texts are headers and disclosures, and need no more
 }
 
 // Tape parses several values that lie in one buffer, so that many small texts cost no more than one of their size. The zero Tape is
@@ -88,7 +98,7 @@ func NewTape(buf []byte, nodes int) *Tape {
 
 // Parse reads exactly one JSON value from buf[from:to] as the function Parse does.
 func (t *Tape) Parse(from, to int, l Limits) (Value, error) {
-	if to > 1<<31 || to-from > l.bytes() {
+	if to > maxText || to-from > l.bytes() {
 		return Value{}, &Error{TooLarge, l.bytes()}
 	}
 	p := parser{d: &t.d, src: t.d.src[:to], pos: from, depth: l.depth()}
@@ -97,10 +107,10 @@ func (t *Tape) Parse(from, to int, l Limits) (Value, error) {
 
 // Parse reads exactly one JSON value (RFC 8259) with optional white space around it.
 func Parse(data []byte, l Limits) (Value, error) {
-	if len(data) > l.bytes() || uint64(len(data)) > 1<<31 {
+	if len(data) > l.bytes() || len(data) > maxText {
 		return Value{}, &Error{TooLarge, l.bytes()}
 	}
-	t := NewTape(data, len(data)/24+8)
+	t := NewTape(data, len(data)/28+10)
 	p := parser{d: &t.d, src: data, depth: l.depth()}
 	return p.one()
 }
@@ -159,13 +169,14 @@ func (p *parser) space() {
 }
 
 func (p *parser) add(k Kind) int {
-	p.d.nodes = append(p.d.nodes, node{start: uint32(p.pos), kind: k})
+	p.d.nodes = append(p.d.nodes, node{start: uint32(p.pos), tag: uint32(k)})
 	return len(p.d.nodes) - 1
 }
 
 func (p *parser) close(i int, count uint32) bool {
 	n := &p.d.nodes[i]
-	n.end, n.next, n.count = uint32(p.pos), uint32(len(p.d.nodes)), count
+	n.end, n.next = uint32(p.pos), uint32(len(p.d.nodes))
+	n.tag |= count << countShift
 	return true
 }
 
@@ -261,7 +272,7 @@ func (p *parser) str() bool {
 			p.pos++
 			return p.close(i, 0)
 		case c == '\\':
-			p.d.nodes[i].escaped = true
+			p.d.nodes[i].tag |= escapedBit
 			if _, ok := p.escape(); !ok {
 				return false
 			}
@@ -484,7 +495,7 @@ func (s *nameSet) add(d *doc, name int) bool {
 
 func (v Value) sameString(w Value) bool {
 	a, b := v.node(), w.node()
-	if !a.escaped && !b.escaped {
+	if !a.escaped() && !b.escaped() {
 		return bytes.Equal(v.inner(), w.inner())
 	}
 	return v.decoded() == w.decoded()

@@ -25,7 +25,7 @@ func (v Value) Kind() Kind {
 	if v.d == nil {
 		return Absent
 	}
-	return v.d.nodes[v.i].kind
+	return v.d.nodes[v.i].kind()
 }
 
 // Exists tells whether the value is there at all; null is there.
@@ -53,7 +53,7 @@ func (v Value) Len() int {
 	if v.d == nil {
 		return 0
 	}
-	return int(v.node().count)
+	return v.node().count()
 }
 
 // Node returns the number of the value among all values and names of its text or tape, in the order of the text.
@@ -87,7 +87,7 @@ func (v Value) Get(name string) Value {
 }
 
 func (v Value) is(text string) bool {
-	if !v.node().escaped {
+	if !v.node().escaped() {
 		return string(v.inner()) == text
 	}
 	return v.decoded() == text
@@ -158,7 +158,7 @@ func (v Value) Text() (text string, ok bool) {
 
 // Plain returns the bytes between the quotes of a string that has no escapes, without copying.
 func (v Value) Plain() (text []byte, ok bool) {
-	if v.Kind() != String || v.node().escaped {
+	if v.Kind() != String || v.node().escaped() {
 		return nil, false
 	}
 	return v.inner(), true
@@ -169,7 +169,7 @@ func (v Value) Is(text string) bool { return v.Kind() == String && v.is(text) }
 
 func (v Value) decoded() string {
 	in := v.inner()
-	if !v.node().escaped {
+	if !v.node().escaped() {
 		return string(in)
 	}
 	out := make([]byte, 0, len(in))
