@@ -18,7 +18,7 @@ type Signature struct{ Protected, Input, Value []byte }
 // Unverified is a parsed SD-JWT or SD-JWT+KB whose signature nobody has checked. No claim can be read from it. It is read-only and
 // safe for concurrent use.
 type Unverified struct {
-	text        []byte // the compact serialisation: as it came in, or as section 8.1 makes it of a JWS JSON serialisation
+	text        []byte       // the compact serialisation: as it came in, or as section 8.1 makes it of a JWS JSON serialisation
 	first       [1]Signature // the issuer's, or the first of them; an array, so that Signatures need not copy it
 	binding     Signature
 	bound       bool // there is a binding

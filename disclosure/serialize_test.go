@@ -54,7 +54,7 @@ func TestJSONSerialisationsSayTheSame(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v in %s", name, err, shown)
 		}
-		if len(again.Signatures()) != len(u.Signatures()) || len(again.disclosures) != 1 || !bytes.Equal(again.issuer.Input, u.first[0].Input) {
+		if len(again.Signatures()) != len(u.Signatures()) || len(again.disclosures) != 1 || !bytes.Equal(again.first[0].Input, u.first[0].Input) {
 			t.Errorf("%s: Select lost something: %s", name, shown)
 		}
 		v, err := again.Verify(agreed)

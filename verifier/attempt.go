@@ -183,7 +183,8 @@ const slowest = 5 * time.Minute
 
 // replayKey hashes audience and nonce with the length of the first, so that no two pairs look alike.
 func replayKey(audience, nonce string) [32]byte {
-	buf := binary.BigEndian.AppendUint64(make([]byte, 0, 8+len(audience)+len(nonce)), uint64(len(audience)))
+	var room [256]byte // more than most audiences need
+	buf := binary.BigEndian.AppendUint64(room[:0], uint64(len(audience)))
 	return sha256.Sum256(append(append(buf, audience...), nonce...))
 }
 

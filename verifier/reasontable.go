@@ -139,6 +139,7 @@ var reasons = []Info{
 	{Reason: disclosure.RandomFailed, Meaning: "the random source failed", English: "Something is wrong on our side.", HelpCode: "E04", HTTPStatus: 500, Retry: false},
 	{Reason: credential.ClaimReserved, Meaning: "a claim that the issuer's own fields set", English: "Something is wrong on our side.", HelpCode: "E05", HTTPStatus: 500, Retry: false},
 	{Reason: credential.CallerFault, Meaning: "an argument is missing or contradicts another", English: "Something is wrong on our side.", HelpCode: "E06", HTTPStatus: 500, Retry: false},
+	{Reason: credential.NoCardLeft, Meaning: "every one-time card of the holder has been shown or has expired", English: "There is no unused card left. Please ask the office for new ones.", HelpCode: "C24", HTTPStatus: 409, Retry: false},
 	{Reason: credential.SignerFailed, Meaning: "the signer did not sign", English: "Something is wrong on our side.", HelpCode: "E07", HTTPStatus: 500, Retry: false},
 	{Reason: credential.TypeMalformed, Meaning: "Type Metadata are no JSON object", English: "The rules for this kind of card are faulty. Please tell the office that issued it.", HelpCode: "F60", HTTPStatus: 403, Retry: false},
 	{Reason: credential.TypeTooLarge, Meaning: "Type Metadata are larger, deeper or have more claims or languages than can be read", English: "The rules for this kind of card are faulty. Please tell the office that issued it.", HelpCode: "F61", HTTPStatus: 403, Retry: false},
