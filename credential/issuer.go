@@ -2,10 +2,12 @@ package credential
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/khyer/khyer/credential/status"
@@ -14,12 +16,18 @@ import (
 	"github.com/khyer/khyer/internal/strictjson"
 )
 
-// IssuerConfig says who issues.
+// IssuerConfig says who issues. Verifiers know an issuer in one of three ways, and ID and Chain say which: by a DID, by JWT VC Issuer
+// Metadata (ID is an https URL), or by certificates (Chain).
 type IssuerConfig struct {
-	ID     string           // the issuer's DID, becomes iss
-	KeyID  string           // of the signing key: ID + "#" + fragment, or "#" + fragment
+	// ID becomes iss. With Chain it may be empty: then the certificate alone says who the issuer is.
+	ID string
+	// KeyID becomes kid. For a DID it is required: ID + "#" + fragment, or "#" + fragment. For metadata it is the kid of the key in the
+	// key set, and may be empty if that holds one key. With Chain it is empty.
+	KeyID  string
 	Signer pubkey.Signer    // holds the private key
 	Now    func() time.Time // nil means time.Now
+	// Chain becomes x5c (SD-JWT VC section 2.5): the certificate of the signer's key, then those that lead to the root, which is left out.
+	Chain []*x509.Certificate
 }
 
 // Issuer signs cards. It is safe for concurrent use if its Signer is.
@@ -27,35 +35,77 @@ type Issuer struct {
 	c      IssuerConfig
 	alg    pubkey.Algorithm
 	header []byte // as every card begins: the header encoded, and the dot
-	names  []byte // iss, as every payload begins
+	names  []byte // as every payload begins: iss if there is one, and the name of vct
 }
 
-// NewIssuer checks c: all but Now is required, KeyID must name a key of ID as the DID profile demands, and the signer's key must be one
-// that signs.
+// NewIssuer checks c: the signer's key must be one that signs, and ID, KeyID and Chain must fit together as a verifier will demand.
+// Errors are *disclosure.Error.
 func NewIssuer(c IssuerConfig) (*Issuer, error) {
-	if c.Signer == nil || c.ID == "" {
+	if c.Signer == nil || c.ID == "" && len(c.Chain) == 0 {
 		return nil, fail(CallerFault)
-	}
-	if _, err := (Hint{Issuer: c.ID, KeyID: c.KeyID}).VerificationMethod(); err != nil {
-		return nil, err
-	}
-	if c.Now == nil {
-		c.Now = time.Now
 	}
 	algs := c.Signer.Public().Algorithms()
 	if len(algs) == 0 {
 		return nil, fail(AlgorithmUnsupported)
 	}
-	header := object("alg", string(algs[0]), "typ", typVC, "kid", c.KeyID)
+	header, err := c.header(algs[0])
+	if err != nil {
+		return nil, err
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	names := []byte{'{'}
+	if c.ID != "" {
+		names = append(appendString(append(names, `"iss":`...), c.ID), ',')
+	}
 	return &Issuer{
-		c: c, alg: algs[0], header: append(base64.RawURLEncoding.AppendEncode(nil, header), '.'),
-		names: append(appendString([]byte(`{"iss":`), c.ID), `,"vct":`...),
+		c: c, alg: algs[0], header: append(base64.RawURLEncoding.AppendEncode(nil, header), '.'), names: append(names, `"vct":`...),
 	}, nil
+}
+
+func (c IssuerConfig) header(alg pubkey.Algorithm) ([]byte, error) {
+	out := object("alg", string(alg), "typ", typVC)
+	switch {
+	case len(c.Chain) > 0:
+		leaf, err := pubkey.New(c.Chain[0].PublicKey)
+		if err != nil || !leaf.Equal(c.Signer.Public()) || c.KeyID != "" || strings.HasPrefix(c.ID, "did:") {
+			return nil, fail(CallerFault)
+		}
+		out = append(out[:len(out)-1], `,"x5c":[`...)
+		for n, cert := range c.Chain {
+			if n > 0 {
+				out = append(out, ',')
+			}
+			out = append(base64.StdEncoding.AppendEncode(append(out, '"'), cert.Raw), '"')
+		}
+		out = append(out, "]}"...)
+		h, err := parseHeader(out)
+		if err != nil {
+			return nil, err // longer than any reader takes
+		}
+		_, err = Hint{x5c: h.x5c}.Chain()
+		return out, err
+	case strings.HasPrefix(c.ID, "https://"):
+		if _, err := IssuerMetadataURL(c.ID); err != nil {
+			return nil, err
+		}
+		if c.KeyID == "" {
+			return out, nil
+		}
+	default:
+		if _, err := (Hint{Issuer: c.ID, KeyID: c.KeyID}).VerificationMethod(); err != nil {
+			return nil, err
+		}
+	}
+	out = append(appendString(append(out[:len(out)-1], `,"kid":`...), c.KeyID), '}')
+	return out, nil
 }
 
 // Card is what an issuer puts into one credential.
 type Card struct {
 	Type      string          // vct
+	Integrity string          // becomes vct#integrity unless empty: see the function Integrity
 	Claims    json.RawMessage // a JSON object; its values are kept byte for byte
 	Conceal   disclosure.ConcealOptions
 	Holder    pubkey.Key        // becomes cnf; required unless InsecureUnbound
@@ -73,6 +123,9 @@ func (i *Issuer) Issue(ctx context.Context, c Card) ([]byte, error) {
 	if c.Type == "" || c.Holder.IsZero() != c.InsecureUnbound {
 		return nil, fail(CallerFault)
 	}
+	if c.Integrity != "" && !isIntegrity(c.Integrity) {
+		return nil, fail(IntegrityMalformed)
+	}
 	for _, p := range c.Conceal.Paths {
 		if len(p) > 0 {
 			if name, ok := p[0].(string); ok && slices.Contains(plainClaims, name) {
@@ -80,16 +133,17 @@ func (i *Issuer) Issue(ctx context.Context, c Card) ([]byte, error) {
 			}
 		}
 	}
-	before, claims := i.registered(c), []byte(c.Claims)
+	before, claims, refuse := i.registered(c), []byte(c.Claims), refuseReserved
 	if concealsIssuedAt(c.Conceal.Paths) {
 		var err error
 		if claims, err = withIssuedAt(claims, i.c.Now()); err != nil {
 			return nil, err
 		}
+		refuse = nil // it has seen them
 	} else {
 		before = append(appendNumber(before, `"iat":`, i.c.Now()), ',')
 	}
-	payload, disclosures, err := disclosure.ConcealBeside(strictjson.Inside{}, before, claims, c.Conceal, refuseReserved)
+	payload, disclosures, err := disclosure.ConcealBeside(strictjson.Inside{}, before, claims, c.Conceal, refuse)
 	if err != nil {
 		return nil, err
 	}
@@ -120,6 +174,9 @@ func refuseReserved(name strictjson.Value) error {
 func (i *Issuer) registered(c Card) []byte {
 	out := append(make([]byte, 0, 512+len(c.Claims)+48*(len(c.Conceal.Paths)+c.Conceal.Decoys)), i.names...)
 	out = append(appendString(out, c.Type), ',')
+	if c.Integrity != "" {
+		out = append(appendString(append(out, `"vct#integrity":`...), c.Integrity), ',')
+	}
 	if !c.NotBefore.IsZero() {
 		out = append(appendNumber(out, `"nbf":`, c.NotBefore), ',')
 	}

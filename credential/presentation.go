@@ -107,7 +107,7 @@ func (p *Presentation) readCard() error {
 	}
 	c := p.u.Payload(strictjson.Inside{})
 	p.hint = Hint{KeyID: h.kid, Algorithm: h.alg, CarriesKey: h.foreignKey || h.x5c != nil, x5c: h.x5c, foreignKey: h.foreignKey}
-	var errs [8]error
+	var errs [9]error
 	p.hint.Issuer, errs[0] = text(c.Get("iss"), "iss")
 	p.hint.IssuedAt, errs[2] = numericDate(c.Get("iat"), "iat")
 	p.expires, errs[3] = numericDate(c.Get("exp"), "exp")
@@ -119,6 +119,7 @@ func (p *Presentation) readCard() error {
 		}
 		p.hint.Type, errs[1] = text(c.Get("vct"), "vct")
 		p.status, errs[5] = readStatus(c.Get("status"))
+		_, errs[8] = readIntegrity(c, "vct#integrity")
 		errs[7] = checkOtherTypes(c.Get("aka_vcts"), p.hint.Type)
 	} else if holdsDigests(c.Get("cnf")) {
 		return failAt(MustBePlain, "cnf") // what the key is may not depend on what the holder shows

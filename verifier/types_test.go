@@ -72,7 +72,7 @@ func TestReplacedTypeMetadata(t *testing.T) {
 	w.rejected(credential.IntegrityMismatch, false)
 	w = withType(t, `{"path":["Full Name"]}`)
 	w.claims = map[string]any{"vct#integrity": 7}
-	w.rejected(credential.IntegrityMalformed, false)
+	w.rejected(credential.IntegrityMalformed, true)
 }
 
 func TestTypeMetadataThatCannotBeHad(t *testing.T) {

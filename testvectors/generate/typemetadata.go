@@ -326,6 +326,9 @@ func (g *generator) integrityOf(of, doc string, put func(s *scene, value string)
 	vector("unknown-hash-beside", "a hash that is not known is passed over", accept(), quote("blake3-AAAA "+integrity("sha384", doc)))
 	vector("unknown-hash", "no hash that is known", known("integrity_unsupported"), quote("blake3-AAAA md5-1B2M2Y8AsgTpgAmY7PhCfg=="))
 	bad := known("integrity_malformed")
+	if of == "" {
+		bad = stranger("integrity_malformed") // a fault of the card, seen before anything of it is believed
+	}
 	vector("empty", "nothing is no integrity metadata", bad, `""`)
 	vector("is-a-number", "integrity metadata is a string", bad, `1`)
 	vector("without-hash", "a value without the name of its hash", bad, quote(integrity("sha256", doc)[7:]))

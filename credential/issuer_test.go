@@ -1,0 +1,208 @@
+package credential_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/json"
+	"errors"
+	"math/big"
+	"testing"
+	"time"
+
+	"github.com/khyer/khyer/credential"
+	"github.com/khyer/khyer/did/pubkey"
+	"github.com/khyer/khyer/disclosure"
+)
+
+// certified makes a signer and a certificate of its key.
+func certified(t *testing.T) (pubkey.Signer, *x509.Certificate) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := pubkey.FromCrypto(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Registry"}, DNSNames: []string{"registry.example"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signer, cert
+}
+
+func TestIssuersOfEachMechanism(t *testing.T) {
+	signer, cert := certified(t)
+	for name, c := range map[string]struct {
+		config credential.IssuerConfig
+		iss    string
+		kid    string
+		chain  int
+	}{
+		"a DID":                            {credential.IssuerConfig{ID: "did:example:registry", KeyID: "#key-1"}, "did:example:registry", "#key-1", 0},
+		"metadata":                         {credential.IssuerConfig{ID: "https://registry.example/civil", KeyID: "2026"}, "https://registry.example/civil", "2026", 0},
+		"metadata with one key":            {credential.IssuerConfig{ID: "https://registry.example"}, "https://registry.example", "", 0},
+		"certificates":                     {credential.IssuerConfig{ID: "https://registry.example", Chain: []*x509.Certificate{cert}}, "https://registry.example", "", 1},
+		"certificates and no other issuer": {credential.IssuerConfig{Chain: []*x509.Certificate{cert}}, "", "", 1},
+	} {
+		c.config.Signer = signer
+		issuer, err := credential.NewIssuer(c.config)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		integrity := credential.Integrity([]byte("{}"))
+		card, err := issuer.Issue(context.Background(), credential.Card{
+			Type: "https://registry.example/types/id", Integrity: integrity, Claims: json.RawMessage(`{"a":1}`), InsecureUnbound: true,
+			Conceal: disclosure.ConcealOptions{Paths: []disclosure.Path{{"a"}}},
+		})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		p, err := credential.Parse(card, credential.SDJWTVC, disclosure.Limits{})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		h := p.Hint()
+		chain, err := h.Chain()
+		if h.Issuer != c.iss || h.KeyID != c.kid || len(chain) != c.chain || err != nil {
+			t.Errorf("%s: iss %q, kid %q, %d certificates, %v", name, h.Issuer, h.KeyID, len(chain), err)
+		}
+		v, err := p.Verify(signer.Public(), credential.Binding{InsecureUnbound: true}, time.Now())
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if raw, _ := v.Body.Claim(disclosure.Path{"vct#integrity"}); string(raw) != `"`+integrity+`"` {
+			t.Errorf("%s: vct#integrity is %s", name, raw)
+		}
+	}
+}
+
+func TestIssuersThatNoVerifierWouldTake(t *testing.T) {
+	signer, cert := certified(t)
+	other, _ := certified(t)
+	long := make([]*x509.Certificate, 9)
+	for i := range long {
+		long[i] = cert
+	}
+	for name, c := range map[string]struct {
+		config credential.IssuerConfig
+		want   disclosure.Reason
+	}{
+		"nobody":                       {credential.IssuerConfig{Signer: signer}, credential.CallerFault},
+		"no signer":                    {credential.IssuerConfig{ID: "did:example:registry", KeyID: "#key-1"}, credential.CallerFault},
+		"the certificate of another":   {credential.IssuerConfig{Chain: []*x509.Certificate{cert}, Signer: other}, credential.CallerFault},
+		"certificates beside a DID":    {credential.IssuerConfig{ID: "did:example:registry", Chain: []*x509.Certificate{cert}, Signer: signer}, credential.CallerFault},
+		"certificates and a kid":       {credential.IssuerConfig{KeyID: "#key-1", Chain: []*x509.Certificate{cert}, Signer: signer}, credential.CallerFault},
+		"more certificates than taken": {credential.IssuerConfig{Chain: long, Signer: signer}, credential.ChainMalformed},
+		"a DID without a kid":          {credential.IssuerConfig{ID: "did:example:registry", Signer: signer}, credential.KeyIDMissing},
+		"the kid of another DID":       {credential.IssuerConfig{ID: "did:example:registry", KeyID: "did:example:other#key-1", Signer: signer}, credential.KeyIDForeign},
+		"a URL with a query":           {credential.IssuerConfig{ID: "https://registry.example/?a", Signer: signer}, credential.IssuerNoURL},
+	} {
+		if _, err := credential.NewIssuer(c.config); !errors.Is(err, c.want) {
+			t.Errorf("%s: got %v, want %s", name, err, c.want)
+		}
+	}
+	issuer, err := credential.NewIssuer(credential.IssuerConfig{ID: "did:example:registry", KeyID: "#key-1", Signer: signer})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := issuer.Issue(context.Background(), credential.Card{Type: "t", Integrity: "sha256", Claims: json.RawMessage(`{}`), InsecureUnbound: true}); !errors.Is(err, credential.IntegrityMalformed) {
+		t.Errorf("vct#integrity: %v", err)
+	}
+}
+
+// Names of registered claims are refused in any spelling, and what stands before the claims of a card is one JSON object with them.
+func TestClaimsBesideTheRegisteredOnes(t *testing.T) {
+	signer, _ := certified(t)
+	issuer, err := credential.NewIssuer(credential.IssuerConfig{ID: "did:example:registry", KeyID: "#key-1", Signer: signer, Now: func() time.Time { return time.Unix(1800000000, 0) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		claims  string
+		conceal []disclosure.Path
+		want    disclosure.Reason
+		claim   string // of the card without its disclosures
+	}{
+		"iss":                    {claims: `{"iss":"x"}`, want: credential.ClaimReserved},
+		"iss with an escape":     {claims: `{"\u0069ss":"x"}`, want: credential.ClaimReserved},
+		"iat":                    {claims: `{"iat":1}`, want: credential.ClaimReserved},
+		"status":                 {claims: `{"status":{}}`, want: credential.ClaimReserved},
+		"iat beside a hidden":    {claims: `{"iat":1}`, conceal: []disclosure.Path{{"iat"}}, want: credential.ClaimReserved},
+		"a hidden vct":           {claims: `{}`, conceal: []disclosure.Path{{"vct"}}, want: credential.MustBePlain},
+		"twice":                  {claims: `{"a":1,"a":2}`, want: disclosure.DuplicateMember},
+		"an array":               {claims: `[]`, want: disclosure.NothingToConceal},
+		"no claims":              {claims: ` { } `, claim: `{"iss":"did:example:registry","vct":"t","iat":1800000000}`},
+		"one claim":              {claims: "{ \"a\" : 1 }\n", claim: `{"iss":"did:example:registry","vct":"t","iat":1800000000,"a":1}`},
+		"all claims concealed":   {claims: `{"a":1}`, conceal: []disclosure.Path{{"a"}}, claim: `{"iss":"did:example:registry","vct":"t","iat":1800000000}`},
+		"iat concealed":          {claims: `{"a":1}`, conceal: []disclosure.Path{{"iat"}}, claim: `{"iss":"did:example:registry","vct":"t","a":1}`},
+		"iat concealed and more": {claims: `{}`, conceal: []disclosure.Path{{"iat"}}, claim: `{"iss":"did:example:registry","vct":"t"}`},
+	} {
+		card, err := issuer.Issue(context.Background(), credential.Card{Type: "t", Claims: json.RawMessage(c.claims), InsecureUnbound: true, Conceal: disclosure.ConcealOptions{Paths: c.conceal}})
+		if c.want != "" {
+			if !errors.Is(err, c.want) {
+				t.Errorf("%s: got %v, want %s", name, err, c.want)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		u, err := disclosure.Parse(card, disclosure.Limits{})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		hidden, err := u.Select(nil)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if u, err = disclosure.Parse(hidden, disclosure.Limits{}); err != nil {
+			t.Fatal(err)
+		}
+		v, err := u.Verify(func(disclosure.Signature) error { return nil })
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if got := string(v.Claims()); got != c.claim {
+			t.Errorf("%s: %s, want %s", name, got, c.claim)
+		}
+	}
+}
+
+// A vct#integrity of the wrong form is a fault of the card, and not the absence of one, whether somebody reads type metadata or not.
+func TestIntegrityOfTheWrongForm(t *testing.T) {
+	signer, _ := certified(t)
+	for integrity, want := range map[string]disclosure.Reason{
+		`""`: credential.IntegrityMalformed, `null`: credential.IntegrityMalformed, `["sha256-AAAA"]`: credential.IntegrityMalformed,
+		`7`: credential.IntegrityMalformed, `"sha256 AAAA"`: credential.IntegrityMalformed, `"sha256-AAAA"`: "",
+	} {
+		card, err := credential.Sign(context.Background(), signer, json.RawMessage(`{"typ":"dc+sd-jwt"}`), json.RawMessage(`{"vct":"t","vct#integrity":`+integrity+`}`), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err = credential.Parse(card, credential.SDJWTVC, disclosure.Limits{}); want == "" && err != nil || want != "" && !errors.Is(err, want) {
+			t.Errorf("%s: got %v, want %q", integrity, err, want)
+		}
+	}
+}
