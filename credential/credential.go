@@ -5,9 +5,33 @@
 // to one audience and one nonce, with [Holder.Present]. A verifier calls [Parse], finds the issuer's key by the [Hint], and then
 // [Presentation.Verify]. An agency uses package verifier, which does the finding and the deciding.
 //
-// # Issuer keys: the DID profile
+// # Versions
 //
-// The drafts leave keys in DID documents to a profile (section 2.5 of the draft); this is ours.
+// RFC 9901 and draft 19 of SD-JWT VC decide. OpenID4VP 1.0 pins draft 09 and HAIP 1.0 pins draft 13; where they differ:
+//
+//	what                     draft 09          draft 13                draft 19        here
+//	typ                      dc+sd-jwt         dc+sd-jwt               dc+sd-jwt       dc+sd-jwt. vc+sd-jwt, which 13 recommends to accept
+//	                                                                                   for a time and 19 does not, is refused: it has
+//	                                                                                   become the media type of another format
+//	iss                                        optional                optional        optional where certificates say who issues
+//	keys                     DID, x5c, web     x5c, web; DID: profile  the same        all three; the trust entry says which
+//	aka_vcts                 unknown           unknown                 added (18)      checked where it stands; gives no accreditation
+//	vct#integrity            may be disclosed  in the clear (11)       in the clear    in the clear
+//	status                   any mechanism     status_list: a JWT (11) the same        status_list; another mechanism is a fault
+//	display of a type        lang              locale (12)             locale          locale, or lang where there is no locale
+//	schema of a type         a JSON Schema     removed (12)            removed         not looked at
+//	mandatory of a claim     unknown           added (12)              judged (17)     judged
+//	serialisation            compact; JSON optional in all three                       both
+//
+// # Issuer keys
+//
+// The trust entry of an issuer says how its key is found, never a header. [Hint.VerificationMethod] leads to a key in a DID document;
+// [Hint.Chain] gives the certificates of x5c (section 2.5), which package verifier/trust judges; [ParseIssuerMetadata] reads JWT VC
+// Issuer Metadata (section 4).
+//
+// # Issuer keys in DID documents: our profile
+//
+// The drafts leave them to a profile (section 2.5 of draft 19); this is ours.
 //
 //   - iss is a DID, and the trust entry for that exact string fixes that the key is found through the DID. A header never does: x5c,
 //     jwk, jku and x5u beside a DID are refused.

@@ -72,6 +72,14 @@ func optionalText(v strictjson.Value, into *string) (ok bool) {
 }
 
 // requiredText reads a string that must be there and say something.
+// localeOf returns the language of a display. Drafts before 12, one of which OpenID4VP 1.0 pins, call it lang.
+func localeOf(display strictjson.Value) strictjson.Value {
+	if v := display.Get("locale"); v.Exists() {
+		return v
+	}
+	return display.Get("lang")
+}
+
 func requiredText(v strictjson.Value, into *string) bool {
 	*into, _ = v.Text()
 	return *into != ""
@@ -112,7 +120,7 @@ func (t *TypeMetadata) readDisplay(v strictjson.Value) error {
 	i := 0
 	for e := range v.Elements() {
 		var d TypeDisplay
-		if !requiredText(e.Get("locale"), &d.Locale) || !requiredText(e.Get("name"), &d.Name) || !optionalText(e.Get("description"), &d.Description) {
+		if !requiredText(localeOf(e), &d.Locale) || !requiredText(e.Get("name"), &d.Name) || !optionalText(e.Get("description"), &d.Description) {
 			return faultAt(TypeDisplayFault, "display", i)
 		}
 		if !isLanguageTag(d.Locale) {
@@ -303,7 +311,7 @@ func readClaimDisplay(v strictjson.Value, claim int) (out []ClaimDisplay, err er
 	i := 0
 	for e := range v.Elements() {
 		var d ClaimDisplay
-		if !requiredText(e.Get("locale"), &d.Locale) || !requiredText(e.Get("label"), &d.Label) || !optionalText(e.Get("description"), &d.Description) {
+		if !requiredText(localeOf(e), &d.Locale) || !requiredText(e.Get("label"), &d.Label) || !optionalText(e.Get("description"), &d.Description) {
 			return nil, faultAt(TypeClaimDisplay, "claims", claim, "display", i)
 		}
 		if !isLanguageTag(d.Locale) {
