@@ -49,6 +49,7 @@ var rooms = []room{
 	{"verifier", []string{"disclosure", "did", "did/pubkey", "credential", "credential/status", "verifier/trust", "internal/strictjson"}},
 	{"examples/first", []string{"disclosure", "did/pubkey", "did/didjwk", "credential", "verifier", "verifier/trust"}},
 	{"examples/quickstart", []string{"disclosure", "did", "did/pubkey", "did/didethr", "did/didethr/anchor", "did/didethr/ethrtest", "credential", "credential/catalogue", "verifier", "verifier/trust", "internal/ethrpc"}},
+	{"examples/issue-batch", []string{"disclosure", "did/pubkey", "did/didjwk", "credential", "credential/catalogue", "credential/status"}},
 	{"testvectors", nil},
 	{"testvectors/differential", nil},
 	{"testvectors/generate", []string{decred}},
