@@ -57,55 +57,55 @@ type delivery struct {
 	scratch []byte
 }
 
-// openDelivery begins a delivery in a folder, or opens the one that is there.
-func openDelivery(dir string, t terms, most int) (d *delivery, err error) {
-	d = &delivery{dir: dir, most: most, state: state{Terms: t, Segment: 1}}
-	defer func() {
-		if err != nil {
-			d.close()
-		}
-	}()
+// openDelivery reads how far the delivery in a folder is, and changes nothing.
+func openDelivery(dir string, t terms, most int) (*delivery, error) {
+	d := &delivery{dir: dir, most: most, state: state{Terms: t, Segment: 1}}
 	text, err := os.ReadFile(filepath.Join(dir, checkpointFile))
-	switch {
-	case err == nil:
-		if err := json.Unmarshal(text, &d.state); err != nil {
-			return d, fmt.Errorf("%s: %w", checkpointFile, err)
+	if errors.Is(err, fs.ErrNotExist) {
+		for _, name := range []string{segmentFile(1), manifestFile, errorsFile} {
+			if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
+				return nil, fmt.Errorf("%s has %s and no %s: take another folder", dir, name, checkpointFile)
+			}
 		}
-		if err := d.state.Terms.continues(t); err != nil {
-			return d, err
-		}
-	case !errors.Is(err, fs.ErrNotExist):
-		return d, err
+		return d, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	d.state = state{}
+	if err := json.Unmarshal(text, &d.state); err != nil {
+		return nil, fmt.Errorf("%s: %w", checkpointFile, err)
 	}
 	d.before = d.state.Signed
 	d.rows.Store(d.state.Input.Row)
+	return d, d.state.Terms.continues(t)
+}
+
+// begin opens the files and cuts off what lies behind the checkpoint. The first checkpoint comes before the first file.
+func (d *delivery) begin() (err error) {
+	if err := d.state.mark(d.dir); err != nil {
+		return err
+	}
 	if d.cards, err = d.open(segmentFile(d.state.Segment), d.state.Cards); err != nil {
-		return d, err
+		return err
 	}
 	for n := d.state.Segment + 1; ; n++ {
-		if err := os.Remove(filepath.Join(dir, segmentFile(n))); errors.Is(err, fs.ErrNotExist) {
+		if err := os.Remove(filepath.Join(d.dir, segmentFile(n))); errors.Is(err, fs.ErrNotExist) {
 			break
 		} else if err != nil {
-			return d, err
+			return err
 		}
 	}
 	for i, name := range []string{manifestFile, errorsFile} {
 		if d.files[i], err = d.open(name, []int64{d.state.Manifest, d.state.Errors}[i]); err != nil {
-			return d, err
+			return err
 		}
 		d.books[i] = bufio.NewWriterSize(d.files[i], 64<<10)
 	}
-	if d.seen, err = newSeen(filepath.Join(dir, seenFile)); err != nil {
-		return d, err
+	if d.seen, err = newSeen(filepath.Join(d.dir, seenFile)); err != nil {
+		return err
 	}
-	if err := d.remember(); err != nil {
-		return d, err
-	}
-	sync, err := d.checkpoint() // from here on the folder is known to be ours
-	if err != nil {
-		return d, err
-	}
-	return d, sync()
+	return d.remember()
 }
 
 // open opens a file for appending behind size bytes and cuts off the rest.
@@ -289,13 +289,9 @@ func (d *delivery) checkpoint() (sync func() error, err error) {
 			return nil, err
 		}
 	}
-	text, err := json.MarshalIndent(d.state, "", "  ")
-	if err != nil {
-		return nil, err
-	}
 	full, now := d.full, []*os.File{d.cards, d.files[0], d.files[1]}
 	d.full = nil
-	path := filepath.Join(d.dir, checkpointFile)
+	state := d.state
 	return func() error {
 		var errs []error
 		for _, f := range full {
@@ -307,14 +303,24 @@ func (d *delivery) checkpoint() (sync func() error, err error) {
 		if err := errors.Join(errs...); err != nil {
 			return err
 		}
-		if err := writeWhole(path+".new", append(text, '\n'), os.O_TRUNC); err != nil {
-			return err
-		}
-		if err := os.Rename(path+".new", path); err != nil {
-			return err
-		}
-		return syncFolder(d.dir)
+		return state.mark(d.dir)
 	}, nil
+}
+
+// mark replaces the checkpoint in one step.
+func (s *state) mark(dir string) error {
+	text, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(dir, checkpointFile)
+	if err := writeWhole(path+".new", append(text, '\n'), os.O_TRUNC); err != nil {
+		return err
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		return err
+	}
+	return syncFolder(dir)
 }
 
 // close leaves the files as they are; it is not what makes them safe.

@@ -151,7 +151,6 @@ func signCommand(ctx context.Context, args []string, out, errs io.Writer) error 
 	if err != nil {
 		return err
 	}
-	defer d.close()
 	press, err := newPress(plan, d.state.Terms)
 	if err != nil {
 		return err
@@ -165,6 +164,10 @@ func signCommand(ctx context.Context, args []string, out, errs io.Writer) error 
 	defer in.close()
 	rows, err := in.parser(plan.kind, o.status != "")
 	if err != nil {
+		return err
+	}
+	defer d.close()
+	if err := d.begin(); err != nil {
 		return err
 	}
 

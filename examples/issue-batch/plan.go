@@ -26,6 +26,7 @@ type terms struct {
 	Key       string    `json:"key"`           // thumbprint
 	Reference string    `json:"reference_key"` // a hash that only the key gives
 	Status    string    `json:"status,omitempty"`
+	Begun     time.Time `json:"begun"` // ages are computed as of this moment
 	Issued    time.Time `json:"iat"`
 	Expires   time.Time `json:"exp"`
 }
@@ -76,6 +77,7 @@ func newPlan(o options) (*plan, error) {
 // where its citizen stood in the file, and link cards that were signed together.
 func (t *terms) dates(now time.Time, keyFrom, expires string) error {
 	const day = 24 * time.Hour
+	t.Begun = now.UTC()
 	t.Issued = now.UTC().Truncate(day)
 	if keyFrom != "" {
 		from, err := time.Parse(time.RFC3339, keyFrom)
@@ -101,7 +103,7 @@ func (t *terms) dates(now time.Time, keyFrom, expires string) error {
 func (t terms) continues(u terms) error {
 	for _, c := range []struct{ what, begun, now string }{
 		{"-format", t.Format, u.Format}, {"-catalogue", t.Catalogue, u.Catalogue}, {"-type", t.Type, u.Type},
-		{"-issuer", t.Issuer, u.Issuer}, {"-kid", t.KeyID, u.KeyID}, {"-key", t.Key, u.Key},
+		{"-key", t.Key, u.Key}, {"-issuer", t.Issuer, u.Issuer}, {"-kid", t.KeyID, u.KeyID},
 		{"-reference-key", t.Reference, u.Reference}, {"-status", t.Status, u.Status},
 	} {
 		if c.begun != c.now {

@@ -112,7 +112,7 @@ func (w *worker) row(ctx context.Context, b *batch, line []byte, s *slip) error 
 // card is where the library is used: the catalogue checks the claims, computes the ages and says what may be hidden, and the issuer
 // signs.
 func (w *worker) card(ctx context.Context, r record) ([]byte, error) {
-	claims, err := w.kind.Compute(r.claims, w.terms.Issued)
+	claims, err := w.kind.Compute(r.claims, w.terms.Begun)
 	if err != nil {
 		return nil, err
 	}

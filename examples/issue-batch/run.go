@@ -20,7 +20,6 @@ func run(ctx context.Context, in *rows, parsers func() parser, p *press, d *deli
 	defer cancel(nil)
 
 	var all sync.WaitGroup
-	ended := false // all rows have been read
 	all.Go(func() {
 		defer close(order)
 		defer close(todo)
@@ -32,7 +31,7 @@ func run(ctx context.Context, in *rows, parsers func() parser, p *press, d *deli
 			case b = <-free:
 			}
 			if err := in.fill(b); err != nil {
-				if ended = err == io.EOF; !ended {
+				if err != io.EOF {
 					cancel(err)
 				}
 				return
@@ -68,8 +67,10 @@ func run(ctx context.Context, in *rows, parsers func() parser, p *press, d *deli
 		free <- b
 	}
 	all.Wait()
-	if failed == nil && !ended {
-		failed = context.Cause(ctx)
+	if failed == nil && in.left() > 0 {
+		if failed = context.Cause(ctx); failed == nil {
+			failed = errors.New("-in became shorter while it was read")
+		}
 	}
 	// Whatever ended the run, the batches that were written are whole.
 	return errors.Join(failed, safe.finish())
