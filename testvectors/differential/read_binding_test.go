@@ -59,7 +59,7 @@ func (r *reading) binding(kb *token, payload *node, text string) {
 	if h := c.get("sd_hash"); h != nil && (h.kind != 's' || h.text != r.digest(text)) {
 		r.fact("key binding sd_hash")
 	}
-	if kb.sig != nil && holder && !validES256(&holderKey.PublicKey, kb.input, kb.sig) {
+	if kb.sig != nil && holder != nil && !validES256(holder, kb.input, kb.sig) {
 		r.fact("key binding signature")
 	}
 }
@@ -67,8 +67,8 @@ func (r *reading) binding(kb *token, payload *node, text string) {
 // privateNames are the members of a JWK that hold private or symmetric keys (RFC 7518 sections 6.2.2, 6.3.2, 6.4.1, and AKP).
 var privateNames = []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"}
 
-// holder looks at cnf and tells whether it names the holder's key.
-func (r *reading) holder(payload *node) bool {
+// holder looks at cnf and returns the holder's key, if that is one of P-256 with which a key binding can be checked.
+func (r *reading) holder(payload *node) *ecdsa.PublicKey {
 	cnf := payload.get("cnf")
 	if cnf == nil {
 		switch {
@@ -77,10 +77,10 @@ func (r *reading) holder(payload *node) bool {
 		case r.bound && payload != nil:
 			r.fact("holder key missing")
 		}
-		return false
+		return nil
 	}
 	if hides(cnf) || !r.bound && !r.vc {
-		return false // another fault; or RFC 9901 alone has no use for it then
+		return nil // another fault; or RFC 9901 alone has no use for it then
 	}
 	jwk := cnf.get("jwk")
 	if !jwk.is('o') || cnf.get("jwe") != nil || cnf.get("jku") != nil {
@@ -107,27 +107,31 @@ func (r *reading) holder(payload *node) bool {
 	if jwk.get("ext") != nil {
 		r.fact("holder key ext")
 	}
-	x, y := jwkOf(holderKey)
-	kty, crv, jx, jy := jwk.get("kty"), jwk.get("crv"), jwk.get("x"), jwk.get("y")
-	if !kty.is('s') || kty.text != "EC" || !crv.is('s') || crv.text != "P-256" || !jx.is('s') || jx.text != x || !jy.is('s') || jy.text != y {
-		if r.bound {
-			r.fact("holder key is not the signer's")
-		} else if !kty.is('s') || kty.text != "EC" || !crv.is('s') || crv.text != "P-256" || !onP256(jx, jy) {
-			r.fact("holder key")
+	kty, crv := jwk.get("kty"), jwk.get("crv")
+	if kty.is('s') && kty.text == "EC" && crv.is('s') && crv.text == "P-256" {
+		if key := onP256(jwk.get("x"), jwk.get("y")); key != nil {
+			return key
 		}
-		return false
 	}
-	return true
+	if r.bound {
+		r.fact("holder key of no use")
+	} else {
+		r.fact("holder key")
+	}
+	return nil
 }
 
-func onP256(x, y *node) bool {
+func onP256(x, y *node) *ecdsa.PublicKey {
 	point := []byte{4}
 	for _, n := range []*node{x, y} {
 		if !n.is('s') || !plainAlphabet(n.text) || len(n.text) != 43 || base64.RawURLEncoding.EncodeToString(decode(n.text)) != n.text {
-			return false
+			return nil
 		}
 		point = append(point, decode(n.text)...)
 	}
-	_, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point)
-	return err == nil
+	key, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point)
+	if err != nil {
+		return nil
+	}
+	return key
 }
