@@ -61,6 +61,7 @@ import (
 	"time"
 
 	"github.com/khyer/khyer/disclosure"
+	"github.com/khyer/khyer/internal/strictjson"
 )
 
 //go:embed ndi.json
@@ -193,8 +194,20 @@ func (t *Type) Conceal() []disclosure.Path {
 type node struct {
 	claim   *Claim
 	name    string  // in the object that contains it
+	step    any     // the same as a step of a path
+	quoted  []byte  // the same as JSON
 	members []*node // of an object, in the file's order
 	element *node   // of an array
+}
+
+// knows tells whether an object has a member of the name that is written there.
+func (n *node) knows(written strictjson.Value) bool {
+	for _, m := range n.members {
+		if written.Is(m.name) {
+			return true
+		}
+	}
+	return false
 }
 
 func (n *node) member(name string) *node {

@@ -23,17 +23,18 @@ func (t *Type) read(claims []byte) (strictjson.Value, error) {
 	if err != nil || v.Kind() != strictjson.Object {
 		return v, t.fault(BadClaims, nil)
 	}
-	return v, t.object(&t.root, v, nil)
+	return v, t.object(&t.root, v, make(disclosure.Path, 0, 8)) // room for all claims: fault copies it
 }
 
 func (t *Type) object(n *node, v strictjson.Value, path disclosure.Path) error {
 	if v.Len() > 2*maxClaims {
 		return t.fault(BadClaims, path)
 	}
-	for name := range v.Members() {
-		if n.member(name) != nil {
+	for written := range v.Pairs() {
+		if n.knows(written) {
 			continue
 		}
+		name, _ := written.Text()
 		e := t.fault(UnknownClaim, append(path, name))
 		// A member whose right name is there too stands for nothing.
 		e.meant(n.near(name, func(right string) bool { return v.Get(right).Exists() }))
@@ -42,11 +43,11 @@ func (t *Type) object(n *node, v strictjson.Value, path disclosure.Path) error {
 	for _, m := range n.members {
 		value := v.Get(m.name)
 		if value.Exists() {
-			if err := t.value(m, value, append(path, m.name)); err != nil {
+			if err := t.value(m, value, append(path, m.step)); err != nil {
 				return err
 			}
 		} else if m.claim.Mandatory {
-			return t.fault(MissingClaim, append(path, m.name))
+			return t.fault(MissingClaim, append(path, m.step))
 		}
 	}
 	return nil
@@ -93,6 +94,9 @@ func (c *Claim) check(v strictjson.Value) disclosure.Reason {
 		}
 		return is(v.Kind() == strictjson.Number)
 	}
+	if plain, ok := v.Plain(); ok && len(plain) > 0 && c.Format == Text && c.pattern == nil {
+		return "" // nothing needs the text
+	}
 	s, ok := v.Text()
 	if !ok {
 		return WrongType
@@ -136,7 +140,7 @@ func (t *Type) Compute(claims json.RawMessage, at time.Time) (json.RawMessage, e
 	}
 	today := at.In(t.zone)
 	raw := v.Raw()
-	out := slices.Clone(raw[:len(raw)-1])
+	out := append(make([]byte, 0, len(raw)+64), raw[:len(raw)-1]...)
 	comma := v.Len() > 0
 	for i := range t.Claims {
 		c := &t.Claims[i]
@@ -153,8 +157,7 @@ func (t *Type) Compute(claims json.RawMessage, at time.Time) (json.RawMessage, e
 		if comma {
 			out = append(out, ',')
 		}
-		name, _ := json.Marshal(c.Path[0]) // a string always has an encoding
-		out = append(append(out, name...), ':')
+		out = append(append(out, t.root.at(c.Path).quoted...), ':')
 		out = strconv.AppendBool(out, years >= c.AgeOver)
 		comma = true
 	}

@@ -1,6 +1,7 @@
 package catalogue
 
 import (
+	"encoding/json"
 	"fmt"
 	"regexp"
 	"slices"
@@ -209,7 +210,8 @@ func (l *loader) place(v strictjson.Value, root *node, c *Claim) {
 				l.fail(v.Get("path"), "member path: differs from another only in case or spaces; one of them must say byte_exact")
 			}
 		}
-		above.members = append(above.members, &node{claim: c, name: name})
+		quoted, _ := json.Marshal(name) // a string always has an encoding
+		above.members = append(above.members, &node{claim: c, name: name, step: name, quoted: quoted})
 	}
 }
 
