@@ -1,10 +1,13 @@
 package testvectors_test
 
 import (
+	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -131,6 +134,43 @@ func try(t *testing.T, files map[string]string, command ...string) {
 	}
 	if n := strings.Count(run("CREDULOUS=1"), "\n"); n < 500 {
 		t.Errorf("who accepts everything differs in %d vectors only", n)
+	}
+}
+
+// TestVectorsAreAsTheReadmeSays holds the files to what it promises about members, rooms, operations and the clock.
+func TestVectorsAreAsTheReadmeSays(t *testing.T) {
+	operations := map[string]string{"disclosure": "sdjwt.verify sdjwt.issue sdjwt.present", "credential": "sdjwt.verify", "verifier": "vc.verify", "did": "did.resolve"}
+	files, err := filepath.Glob("vectors/*/*.json")
+	if err != nil || len(files) < 700 {
+		t.Fatalf("%d vectors, %v", len(files), err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var v struct {
+			Name, Section, Why, Op string
+			Request                struct {
+				Now *json.Number
+			}
+			Expect struct{ Verdict string }
+		}
+		var members map[string]json.RawMessage
+		if err := errors.Join(json.Unmarshal(text, &v), json.Unmarshal(text, &members)); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		room := filepath.Base(filepath.Dir(file))
+		switch {
+		case len(members) != 6 || v.Section == "" || v.Why == "" || v.Name != room+"/"+strings.TrimSuffix(filepath.Base(file), ".json"):
+			t.Errorf("%s has not the six members", file)
+		case !slices.Contains(strings.Fields(operations[room]), v.Op):
+			t.Errorf("%s: %s in room %s", file, v.Op, room)
+		case v.Request.Now != nil && *v.Request.Now != "1770000000":
+			t.Errorf("%s: another clock", file)
+		case !slices.Contains([]string{"accept", "reject", "inconclusive"}, v.Expect.Verdict):
+			t.Errorf("%s: verdict %q", file, v.Expect.Verdict)
+		}
 	}
 }
 
