@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -126,15 +125,21 @@ func (i *Issuer) Issue(ctx context.Context, c Card) ([]byte, error) {
 	if c.Integrity != "" && !isIntegrity(c.Integrity) {
 		return nil, fail(IntegrityMalformed)
 	}
+	hidesIssuedAt := false // which SD-JWT VC section 2.2.2.3 allows
 	for _, p := range c.Conceal.Paths {
-		if len(p) > 0 {
-			if name, ok := p[0].(string); ok && slices.Contains(plainClaims, name) {
-				return nil, failAt(MustBePlain, name)
-			}
+		if len(p) == 0 {
+			continue // Conceal will say so
+		}
+		name, _ := p[0].(string)
+		switch {
+		case name == "iat":
+			hidesIssuedAt = true
+		case mustBePlain([]byte(name)):
+			return nil, failAt(MustBePlain, name)
 		}
 	}
 	before, claims, refuse := i.registered(c), []byte(c.Claims), refuseReserved
-	if concealsIssuedAt(c.Conceal.Paths) {
+	if hidesIssuedAt {
 		var err error
 		if claims, err = withIssuedAt(claims, i.c.Now()); err != nil {
 			return nil, err
@@ -158,14 +163,10 @@ func (i *Issuer) Issue(ctx context.Context, c Card) ([]byte, error) {
 // sigRoom is what the longest signature needs, encoded, with a dot before it and a tilde behind.
 const sigRoom = 140
 
+// refuseReserved refuses the names of claims that the issuer's own fields set.
 func refuseReserved(name strictjson.Value) error {
-	if name.Is("iat") {
-		return failAt(ClaimReserved, "iat")
-	}
-	for _, r := range plainClaims {
-		if name.Is(r) {
-			return failAt(ClaimReserved, r)
-		}
+	if text := characters(name); string(text) == "iat" || mustBePlain(text) {
+		return failAt(ClaimReserved, string(text))
 	}
 	return nil
 }
@@ -193,11 +194,6 @@ func (i *Issuer) registered(c Card) []byte {
 		out = append(appendString(out, c.Status.URI), "}},"...)
 	}
 	return out
-}
-
-// concealsIssuedAt tells whether a card hides when it was issued, which SD-JWT VC section 2.2.2.3 allows.
-func concealsIssuedAt(paths []disclosure.Path) bool {
-	return slices.ContainsFunc(paths, func(p disclosure.Path) bool { return len(p) > 0 && p[0] == "iat" })
 }
 
 // withIssuedAt puts iat among the claims of the card, so that it can be concealed like one of them.

@@ -355,23 +355,20 @@ func checkSignature(key pubkey.Key, alg pubkey.Algorithm, s disclosure.Signature
 func (p *Presentation) checkDisclosed(v *Verified, b Binding, now time.Time) error {
 	audChanged := p.audHidden
 	for key, val := range v.Body.Disclosed(strictjson.Inside{}) {
-		if p.profile == SDJWTVC {
-			for _, name := range plainClaims {
-				if key.Is(name) {
-					return failAt(MustBePlain, name)
-				}
-			}
+		text := characters(key)
+		if p.profile == SDJWTVC && mustBePlain(text) {
+			return failAt(MustBePlain, string(text))
 		}
-		var name string
-		switch {
-		case key.Is("aud"):
+		name := ""
+		switch string(text) {
+		case "aud":
 			audChanged = true
 			continue
-		case key.Is("exp"):
+		case "exp":
 			name = "exp"
-		case key.Is("nbf"):
+		case "nbf":
 			name = "nbf"
-		case key.Is("iat"):
+		case "iat":
 			name = "iat"
 		default:
 			continue

@@ -84,7 +84,7 @@ type concealer struct {
 	texts  []byte // the disclosures, each with a "~" behind it
 	sums   []byte // digests of the objects that are being written, the innermost last
 	text   []byte // one disclosure before it is encoded
-	order  []int
+	order  []int32
 	// encode, if set, makes the disclosure of a claim; name is nil for an array element. Tests put published disclosures here.
 	encode func(name, value []byte) (string, error)
 	err    error
@@ -118,6 +118,8 @@ func (c *concealer) run(before, claims []byte, paths []Path, refuse func(strictj
 	digest := encodedLen(c.hash.Size())
 	c.texts = make([]byte, 0, base64.RawURLEncoding.EncodedLen(len(claims)+hidden*(saltBytes*4/3+8))+hidden)
 	c.sums = make([]byte, 0, hidden*c.hash.Size())
+	c.order = make([]int32, 0, hidden)
+	c.text = make([]byte, 0, 160)
 	out := c.object(slices.Grow(before, len(claims)+hidden*(digest+3)+64), v, []*choice{root}, true)
 	if c.err != nil {
 		return nil, c.err
@@ -141,7 +143,8 @@ func (c *concealer) object(dst []byte, v strictjson.Value, choices []*choice, to
 	from, before := len(c.sums), len(c.texts)
 	comma := false // what ConcealBeside has written ends in one
 	for name, val := range v.Pairs() {
-		if name.Is("_sd") || name.Is("...") || name.Is("_sd_alg") {
+		switch string(characters(name)) {
+		case "_sd", "...", "_sd_alg":
 			c.fail(&Error{Reason: ReservedName})
 		}
 		sub, hide := named(choices, name)
@@ -196,14 +199,14 @@ func (c *concealer) appendDigests(dst []byte, from int) []byte {
 	sums := c.sums[from:]
 	c.order = c.order[:0]
 	for i := 0; i < len(sums); i += size {
-		c.order = append(c.order, i)
+		c.order = append(c.order, int32(i))
 	}
-	slices.SortFunc(c.order, func(a, b int) int { return bytes.Compare(sums[a:a+size], sums[b:b+size]) })
+	slices.SortFunc(c.order, func(a, b int32) int { return bytes.Compare(sums[a:][:size], sums[b:][:size]) })
 	for n, i := range c.order {
 		if n > 0 {
 			dst = append(dst, ',')
 		}
-		dst = append(base64.RawURLEncoding.AppendEncode(append(dst, '"'), sums[i:i+size]), '"')
+		dst = append(base64.RawURLEncoding.AppendEncode(append(dst, '"'), sums[i:][:size]), '"')
 	}
 	return dst
 }
