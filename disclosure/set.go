@@ -16,7 +16,7 @@ var seed = maphash.MakeSeed()
 
 func newSet(n int) *set {
 	size := 8
-	for size < 2*n {
+	for size < n+n/3 {
 		size *= 2
 	}
 	return &set{slots: make([]int32, size), keys: make([][]byte, 0, n)}
