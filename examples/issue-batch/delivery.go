@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
@@ -50,6 +51,7 @@ type delivery struct {
 	before  int64 // signed by earlier runs
 	rows    atomic.Int64
 	seen    *seen
+	last    []byte // the reference of the last card, nil once they are out of order
 	cards   *os.File
 	full    []*os.File // of cards, not yet safe
 	books   [2]*bufio.Writer
@@ -105,7 +107,11 @@ func (d *delivery) begin() (err error) {
 	if d.seen, err = newSeen(filepath.Join(d.dir, seenFile)); err != nil {
 		return err
 	}
-	return d.remember()
+	if d.state.Signed > 0 {
+		return d.remember()
+	}
+	d.last = []byte{}
+	return nil
 }
 
 // open opens a file for appending behind size bytes and cuts off the rest.
@@ -141,7 +147,7 @@ type entry struct {
 	SHA256    string `json:"sha256"`
 }
 
-// remember reads the manifest of earlier runs, so that their references stay taken.
+// remember puts the references of the manifest into the set.
 func (d *delivery) remember() error {
 	if d.state.Manifest == 0 {
 		return nil
@@ -215,13 +221,29 @@ func (d *delivery) taken(s *slip) error {
 			return nil
 		}
 	}
-	fresh, err := d.seen.add(s.tag)
+	fresh, err := d.fresh(s)
 	if err == nil && !fresh {
 		s.fault = &fault{fieldReference, referenceRepeated}
 	} else if err == nil && s.status >= 0 {
 		_, err = d.seen.add(statusTag(s.status))
 	}
 	return err
+}
+
+// fresh tells whether no card has a row's reference, and takes it. A registry's export is mostly sorted: as long as each reference is
+// greater than the one before, it is new, and no set is needed.
+func (d *delivery) fresh(s *slip) (bool, error) {
+	if d.last != nil {
+		if bytes.Compare(s.reference, d.last) > 0 {
+			d.last = s.reference
+			return true, nil
+		}
+		d.last = nil
+		if err := errors.Join(d.books[0].Flush(), d.remember()); err != nil {
+			return false, err
+		}
+	}
+	return d.seen.add(s.tag)
 }
 
 // enter writes a line of the manifest; length is the card's with its line end.
@@ -258,7 +280,7 @@ type refusal struct {
 
 func (d *delivery) refuse(row int64, s *slip) {
 	r := refusal{Row: row, Field: s.fault.Field, Reason: s.fault.Reason}
-	if s.tagged {
+	if s.reference != nil {
 		r.Reference = base64.RawURLEncoding.EncodeToString(s.tag[:])
 	}
 	out, _ := json.Marshal(r) // strings and a number always have an encoding

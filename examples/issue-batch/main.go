@@ -18,6 +18,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"runtime/debug"
 	"syscall"
 	"time"
 )
@@ -171,6 +172,10 @@ func signCommand(ctx context.Context, args []string, out, errs io.Writer) error 
 		return err
 	}
 
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400)        // little is live at any time, so that collecting less often costs little memory,
+		debug.SetMemoryLimit(64 << 20) // and never more than this, unless more is live
+	}
 	bare, err := newFloor(o.bench, o.workers, in)
 	if err != nil {
 		return err

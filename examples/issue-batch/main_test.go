@@ -312,14 +312,16 @@ func TestReferencesAndStatus(t *testing.T) {
 		return ref + ",true," + status + ",Citizenship,10000000001,Pema Example,Female,02/06/1990,Bhutanese\n"
 	}
 	head := "reference,unbound,status_index,ID Type,ID Number,Full Name,Gender,Date of Birth,Citizenship\n"
-	in := write(t, "people.csv", head+row("a", "7")+row("a", "8")+row("b", "7")+row("b", "9")+row("c", "")+row("c", "-1")+row("c", "07")+row("c", "8"))
+	in := write(t, "people.csv", head+row("a", "7")+row("a", "8")+row("b", "7")+row("b", "9")+row("c", "")+row("c", "-1")+row("c", "07")+row("c", "8")+
+		row("e", "30")+row("d", "31")+row("e", "32")+row("c", "33")) // out of order, after a while in order
 	const uri = "https://registry.example/lists/1"
 	must(t, 3, "sign", "-in", in, "-out", "cards", "-status", uri)
 	var got []string
 	for _, r := range refusals(t, "cards") {
 		got = append(got, strconv.FormatInt(r.Row, 10)+" "+r.Reason)
 	}
-	want := []string{"2 " + referenceRepeated, "3 " + statusRepeated, "5 " + statusMissing, "6 " + statusMalformed, "7 " + statusMalformed}
+	want := []string{"2 " + referenceRepeated, "3 " + statusRepeated, "5 " + statusMissing, "6 " + statusMalformed, "7 " + statusMalformed,
+		"11 " + referenceRepeated, "12 " + referenceRepeated}
 	if strings.Join(got, ", ") != strings.Join(want, ", ") {
 		t.Errorf("got %v", got)
 	}
@@ -330,7 +332,7 @@ func TestReferencesAndStatus(t *testing.T) {
 		}
 	}
 	// What was taken stays taken when rows are added to the file.
-	write(t, "people.csv", read(t, "people.csv")+row("a", "20")+row("d", "9")+row("d", "21"))
+	write(t, "people.csv", read(t, "people.csv")+row("a", "20")+row("f", "9")+row("f", "21"))
 	must(t, 3, "sign", "-in", in, "-out", "cards", "-status", uri)
 	if got := refusals(t, "cards")[len(want):]; len(got) != 2 || got[0].Reason != referenceRepeated || got[1].Reason != statusRepeated {
 		t.Errorf("%+v", got)

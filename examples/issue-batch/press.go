@@ -51,12 +51,12 @@ func reference(mac hash.Hash, number []byte) (t tag) {
 
 // slip is what is known of a row when a worker is done with it.
 type slip struct {
-	end    int // of its card in the batch's cards, line end included; as before if there is none
-	hash   [sha256.Size]byte
-	tag    tag
-	tagged bool
-	status int64
-	fault  *fault
+	end       int // of its card in the batch's cards, line end included; as before if there is none
+	hash      [sha256.Size]byte
+	reference []byte // as the row has it; never written
+	tag       tag
+	status    int64
+	fault     *fault
 }
 
 // worker is one of several at a press.
@@ -90,7 +90,7 @@ func (w *worker) work(ctx context.Context, b *batch) {
 func (w *worker) row(ctx context.Context, b *batch, line []byte, s *slip) error {
 	r, f := w.parser.parse(line)
 	if r.reference != nil {
-		s.tag, s.tagged = reference(w.mac, r.reference), true
+		s.reference, s.tag = r.reference, reference(w.mac, r.reference)
 	}
 	if f != nil {
 		s.fault = f
