@@ -64,7 +64,11 @@ func TestAnotherRunInTheSameFolder(t *testing.T) {
 		t.Errorf("%s", said)
 	}
 	write(t, "people.csv", begun)
+	write(t, filepath.Join("cards", segmentFile(2)), "left by a run that was killed, with smaller files")
 	must(t, 0, "sign", "-in", "people.csv", "-out", "cards", "-expires", "2888-12-31") // dates stay those of the beginning
+	if size("cards", segmentFile(2)) != 0 {
+		t.Error("a file that belongs to no card is left")
+	}
 	if read(t, "cards", segmentFile(1)) != before {
 		t.Error("a run with nothing to do changed the cards")
 	}
