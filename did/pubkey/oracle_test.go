@@ -93,7 +93,7 @@ func plainOctets(v strictjson.Value, n int) ([]byte, error) {
 
 func plainEC(v strictjson.Value, crv string) (crypto.PublicKey, error) {
 	params := map[string]*elliptic.CurveParams{
-		"P-256": elliptic.P256().Params(), "P-384": elliptic.P384().Params(), "secp256k1": secp256k1.S256().Params(),
+		"P-256": elliptic.P256().Params(), "P-384": elliptic.P384().Params(), "secp256k1": {P: secp256k1.Params().P, B: big.NewInt(7), BitSize: 256},
 	}[crv]
 	n := params.BitSize / 8
 	xb, err := plainOctets(v.Get("x"), n)

@@ -41,11 +41,10 @@ func (k *key) offCurve() error {
 
 // reduced reports whether a coordinate of a Weierstrass curve is below the field's prime.
 func (c *curve) reduced(coordinate []byte) bool {
-	params := secp256k1.S256().Params()
-	if c.params != nil {
-		params = c.params.Params()
+	if c.params == nil {
+		return new(big.Int).SetBytes(coordinate).Cmp(secp256k1.Params().P) < 0
 	}
-	return new(big.Int).SetBytes(coordinate).Cmp(params.P) < 0
+	return new(big.Int).SetBytes(coordinate).Cmp(c.params.Params().P) < 0
 }
 
 // Constants of edwards25519 (RFC 8032 section 5.1).

@@ -20,7 +20,7 @@ func TestScalarsOfASignature(t *testing.T) {
 		k, input := signer.Public(), []byte("input")
 		sig := sign(t, signer, a, input)
 		size := k.k.curve.size
-		n := secp256k1.S256().Params().N
+		n := secp256k1.Params().N
 		if k.k.curve != koblitz {
 			n = new(big.Int).SetBytes([]byte(k.k.curve.order))
 		}
