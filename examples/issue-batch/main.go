@@ -65,7 +65,7 @@ func command(ctx context.Context, args []string, out, errs io.Writer) int {
 		err = signCommand(ctx, args, out, errs)
 	case "check":
 		err = checkCommand(ctx, args, out, errs)
-	case "-h", "-help", "--help", "help":
+	case "", "-h", "-help", "--help", "help":
 		fmt.Fprint(out, usage)
 		return 0
 	default:

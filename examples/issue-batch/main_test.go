@@ -408,7 +408,7 @@ func TestWrongUse(t *testing.T) {
 		says string
 		args []string
 	}{
-		{2, "issue-batch signs a card", nil},
+		{0, "issue-batch signs a card", nil},
 		{2, "issue-batch signs a card", []string{"sing"}},
 		{0, "Exit code", []string{"-h"}},
 		{0, "reference-key", []string{"sign", "-h"}},
