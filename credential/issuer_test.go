@@ -206,3 +206,37 @@ func TestIntegrityOfTheWrongForm(t *testing.T) {
 		}
 	}
 }
+
+// A stranger puts a signature of his own before the issuer's: what its header says must not be believed because the other one verifies.
+func TestHeaderOfAForgedSignatureBesideAGoodOne(t *testing.T) {
+	issuer, _ := certified(t)
+	stranger, _ := certified(t)
+	sign := func(s pubkey.Signer, kid string) []byte {
+		card, err := credential.Sign(context.Background(), s, json.RawMessage(`{"typ":"dc+sd-jwt","kid":"`+kid+`"}`), json.RawMessage(`{"iss":"did:example:registry","vct":"t"}`), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return card
+	}
+	verify := func(profile credential.Profile, kids ...string) (*credential.Verified, error) {
+		text, err := disclosure.General(sign(stranger, kids[0]), sign(issuer, kids[1]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := credential.Parse(text, profile, disclosure.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p.Verify(issuer.Public(), credential.Binding{InsecureUnbound: true}, time.Now())
+	}
+	if _, err := verify(credential.SDJWTVC, "#forged", "#key-1"); !errors.Is(err, credential.SignatureInvalid) {
+		t.Errorf("under another kid: %v", err)
+	}
+	if v, err := verify(credential.SDJWTVC, "#key-1", "#key-1"); err != nil || v.KeyID != "#key-1" {
+		t.Errorf("under the same kid: %v", err)
+	}
+	// Under RFC 9901 alone the caller brings the key; the hint is then that of the signature that verified.
+	if v, err := verify(credential.SDJWT, "#forged", "#key-1"); err != nil || v.KeyID != "#key-1" {
+		t.Errorf("under RFC 9901 alone: %v, %v", v, err)
+	}
+}

@@ -307,18 +307,27 @@ func (p *Presentation) Verify(key pubkey.Key, b Binding, now time.Time) (*Verifi
 	}
 	b = b.orDefault()
 	n := 0 // check is called for the signatures in their order
+	var h *issuerHeader
 	body, err := p.u.Verify(func(s disclosure.Signature) error {
-		h := p.headers[n]
+		h = &p.headers[n]
 		n++
 		if h.err != nil {
 			return h.err
+		}
+		// The key was looked up for what the hint says. A signature under another kid or chain is none of that key, even if it verifies:
+		// nothing that stands in one header may be believed because of a signature over another.
+		if p.profile == SDJWTVC && (h.kid != p.hint.KeyID || !bytes.Equal(h.x5c, p.hint.x5c) || h.foreignKey != p.hint.foreignKey) {
+			return fail(SignatureInvalid)
 		}
 		return checkSignature(key, h.alg, s, SignatureInvalid)
 	})
 	if err != nil {
 		return nil, err
 	}
-	v := &Verified{Hint: p.hint, Expires: p.expires, Status: p.status, Body: body}
+	hint := p.hint
+	hint.KeyID, hint.Algorithm, hint.x5c, hint.foreignKey = h.kid, h.alg, h.x5c, h.foreignKey // of the signature that was verified
+	hint.CarriesKey = h.foreignKey || h.x5c != nil
+	v := &Verified{Hint: hint, Expires: p.expires, Status: p.status, Body: body}
 	if err := p.checkDisclosed(v, b, now); err != nil {
 		return nil, err
 	}
