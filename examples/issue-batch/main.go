@@ -172,9 +172,9 @@ func signCommand(ctx context.Context, args []string, out, errs io.Writer) error 
 		return err
 	}
 
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(400)        // little is live at any time, so that collecting less often costs little memory,
-		debug.SetMemoryLimit(64 << 20) // and never more than this, unless more is live
+	if os.Getenv("GOGC") == "" { // little is live at any time, so memory is what garbage may take up before it is collected
+		debug.SetGCPercent(-1)
+		debug.SetMemoryLimit(int64(32+16*o.workers) << 20)
 	}
 	bare, err := newFloor(o.bench, o.workers, in)
 	if err != nil {
