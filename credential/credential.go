@@ -119,15 +119,6 @@ func failAt(r disclosure.Reason, name string) error {
 // plainClaims must not be disclosed selectively (SD-JWT VC section 2.2.2.3).
 var plainClaims = []string{"iss", "nbf", "exp", "cnf", "vct", "vct#integrity", "aka_vcts", "status"}
 
-// characters returns those of a string, without a copy unless one is escaped.
-func characters(v strictjson.Value) []byte {
-	if b, ok := v.Plain(); ok {
-		return b
-	}
-	s, _ := v.Text()
-	return []byte(s)
-}
-
 // mustBePlain tells whether a claim is one of plainClaims.
 func mustBePlain(name []byte) bool {
 	switch string(name) {

@@ -165,7 +165,7 @@ const sigRoom = 140
 
 // refuseReserved refuses the names of claims that the issuer's own fields set.
 func refuseReserved(name strictjson.Value) error {
-	if text := characters(name); string(text) == "iat" || mustBePlain(text) {
+	if text := name.Characters(); string(text) == "iat" || mustBePlain(text) {
 		return failAt(ClaimReserved, string(text))
 	}
 	return nil

@@ -93,11 +93,11 @@ func (p Presentation) Format(f fmt.State, _ rune) { fmt.Fprint(f, "unverified pr
 
 func (p *Presentation) readCard() error {
 	// Of several signatures some may be for readers of other algorithms (RFC 7515 section 7.2.1); the first that can be ours speaks.
-	sigs := p.u.Signatures()
-	p.headers = make([]issuerHeader, len(sigs))
+	protected := p.u.Headers(strictjson.Inside{})
+	p.headers = make([]issuerHeader, len(protected))
 	h := &p.headers[0]
-	for i, s := range sigs {
-		p.headers[i].header, p.headers[i].err = p.issuerHeader(s)
+	for i, raw := range protected {
+		p.headers[i].header, p.headers[i].err = p.issuerHeader(raw)
 		if h.err != nil && p.headers[i].err == nil {
 			h = &p.headers[i]
 		}
@@ -136,8 +136,8 @@ func (p *Presentation) readCard() error {
 }
 
 // issuerHeader reads the protected header of one of the issuer's signatures.
-func (p *Presentation) issuerHeader(s disclosure.Signature) (header, error) {
-	h, err := parseHeader(s.Protected)
+func (p *Presentation) issuerHeader(protected []byte) (header, error) {
+	h, err := parseHeader(protected)
 	switch {
 	case err != nil:
 		return h, err
@@ -364,7 +364,7 @@ func checkSignature(key pubkey.Key, alg pubkey.Algorithm, s disclosure.Signature
 func (p *Presentation) checkDisclosed(v *Verified, b Binding, now time.Time) error {
 	audChanged := p.audHidden
 	for key, val := range v.Body.Disclosed(strictjson.Inside{}) {
-		text := characters(key)
+		text := key.Characters()
 		if p.profile == SDJWTVC && mustBePlain(text) {
 			return failAt(MustBePlain, string(text))
 		}

@@ -72,7 +72,7 @@ func (n *choice) child(e any) *choice {
 // member returns the child for a member of an object, or nil.
 func (n *choice) member(name strictjson.Value) *choice {
 	if n.names != nil {
-		return n.names[string(characters(name))]
+		return n.names[string(name.Characters())]
 	}
 	for i := range n.children {
 		at := (n.next + i) % len(n.children)

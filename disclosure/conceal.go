@@ -62,7 +62,7 @@ func ConcealBeside(_ strictjson.Inside, before, claims []byte, o ConcealOptions,
 }
 
 func newConcealer(o ConcealOptions) (*concealer, error) {
-	c := &concealer{decoys: o.Decoys, hash: crypto.SHA256, rand: o.Rand}
+	c := &concealer{decoys: max(o.Decoys, 0), hash: crypto.SHA256, rand: o.Rand}
 	if o.Hash != "" {
 		var ok bool
 		if c.hash, ok = hashByName(o.Hash); !ok {
@@ -143,7 +143,7 @@ func (c *concealer) object(dst []byte, v strictjson.Value, choices []*choice, to
 	from, before := len(c.sums), len(c.texts)
 	comma := false // what ConcealBeside has written ends in one
 	for name, val := range v.Pairs() {
-		switch string(characters(name)) {
+		switch string(name.Characters()) {
 		case "_sd", "...", "_sd_alg":
 			c.fail(&Error{Reason: ReservedName})
 		}

@@ -38,7 +38,7 @@ func (p Path) Check() error {
 				continue
 			}
 		}
-		return &Error{Reason: BadPath}
+		return &Error{Reason: BadPath, Path: p}
 	}
 	if len(p) == 0 {
 		return &Error{Reason: BadPath}

@@ -159,14 +159,36 @@ func (s *Signature) split(jws, free []byte) (payload, rest []byte, err error) {
 	return parts[1], free, nil
 }
 
-// Signatures returns the issuer's signatures. In the compact serialisation there is one. Its parts must not be changed.
+// Signatures returns the issuer's signatures. In the compact serialisation there is one. Its parts must not be changed. Each of several
+// has its own copy of the payload in Input: Verify makes them one at a time.
 func (u *Unverified) Signatures() []Signature {
 	if u.form == nil {
 		return u.first[:]
 	}
 	out := make([]Signature, len(u.form.signatures))
+	for i := range out {
+		out[i] = u.signature(i)
+	}
+	return out
+}
+
+func (u *Unverified) signature(i int) Signature {
+	if i == 0 {
+		return u.first[0]
+	}
+	s := u.form.signatures[i].Signature
+	s.Input = u.form.input(i)
+	return s
+}
+
+// Headers returns the protected headers of the signatures for package credential, which needs no more to look for a key.
+func (u *Unverified) Headers(strictjson.Inside) [][]byte {
+	if u.form == nil {
+		return [][]byte{u.first[0].Protected}
+	}
+	out := make([][]byte, len(u.form.signatures))
 	for i, s := range u.form.signatures {
-		out[i] = s.Signature
+		out[i] = s.Protected
 	}
 	return out
 }
@@ -196,8 +218,8 @@ func (u *Unverified) Payload(strictjson.Inside) strictjson.Value { return u.payl
 func (u *Unverified) Verify(check func(Signature) error) (*Verified, error) {
 	err := check(u.first[0])
 	if err != nil && u.form != nil {
-		for _, s := range u.form.signatures[1:] {
-			if check(s.Signature) == nil {
+		for i := 1; i < len(u.form.signatures); i++ {
+			if check(u.signature(i)) == nil {
 				err = nil
 				break
 			}

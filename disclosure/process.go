@@ -145,18 +145,9 @@ func hashOf(h crypto.Hash, text []byte) (d digest) {
 	return d
 }
 
-// characters returns the characters of a string, without a copy if none is escaped.
-func characters(v strictjson.Value) []byte {
-	if b, ok := v.Plain(); ok {
-		return b
-	}
-	s, _ := v.Text()
-	return []byte(s)
-}
-
 // find marks an embedded digest as seen and returns its part, or hidden.
 func (p *processor) find(v strictjson.Value) (int32, error) {
-	text := characters(v)
+	text := v.Characters()
 	from := len(p.sums)
 	ok := len(text) == encodedLen(p.hash.Size())
 	if ok {
@@ -275,7 +266,7 @@ func (p *processor) checkNames(v strictjson.Value, found []int32, l *list) error
 	if v.Len()+len(found) > 24 { // comparing each with each would let a stranger make it quadratic
 		l.names = newSet(v.Len() + len(found))
 		for name := range v.Pairs() {
-			l.names.add(characters(name))
+			l.names.add(name.Characters())
 		}
 	}
 	for n, i := range found {
@@ -290,7 +281,7 @@ func (p *processor) checkNames(v strictjson.Value, found []int32, l *list) error
 		}
 		exists := false
 		if l.names != nil {
-			_, fresh := l.names.add(characters(name))
+			_, fresh := l.names.add(name.Characters())
 			exists = !fresh
 		} else {
 			text, _ := name.Text()

@@ -18,9 +18,16 @@ type jsonForm struct {
 }
 
 type jsonSignature struct {
-	Signature
+	Signature                         // without Input: see input
 	protected, value []byte           // encoded
 	header           strictjson.Value // unprotected
+}
+
+// input makes what was signed. It is not kept, or a stranger's many signatures would each hold a copy of the payload.
+func (f *jsonForm) input(i int) []byte {
+	p := f.signatures[i].protected
+	out := append(make([]byte, 0, len(p)+1+len(f.payload)), p...)
+	return append(append(out, '.'), f.payload...)
 }
 
 // parseJSON turns the JWS JSON serialisation into the compact one, as section 8.1 wants it for sd_hash, and keeps what is beside it.
@@ -62,7 +69,6 @@ func (u *Unverified) parseJSON(sdjwt []byte) error {
 	if err := u.parseCompact(text); err != nil {
 		return err
 	}
-	u.form.signatures[0].Signature = u.first[0]
 	return nil
 }
 
@@ -88,7 +94,6 @@ func (u *Unverified) addSignature(v strictjson.Value) error {
 	if !ok {
 		return &Error{Reason: BadEncoding}
 	}
-	s.Input = append(append(bytes.Clone(s.protected), '.'), u.form.payload...)
 	first := len(u.form.signatures) == 0
 	u.form.signatures = append(u.form.signatures, s)
 	return s.checkHeader(first)
@@ -118,7 +123,7 @@ func (s *jsonSignature) checkHeader(first bool) error {
 // compact makes the compact serialisation of the first signature.
 func (f *jsonForm) compact(l Limits) ([]byte, error) {
 	s := f.signatures[0]
-	out := append(bytes.Clone(s.Input), '.')
+	out := append(f.input(0), '.')
 	out = append(append(out, s.value...), '~')
 	list := s.header.Get("disclosures")
 	if list.Exists() && list.Kind() != strictjson.Array {
@@ -144,62 +149,44 @@ func (f *jsonForm) compact(l Limits) ([]byte, error) {
 	return out, nil
 }
 
-// appendJSON writes the form with other disclosures and another key binding, both as they travel. Other members of the unprotected
-// headers stay; members that no standard names, beside the signatures, do not.
+// appendJSON writes the form with other disclosures and another key binding, both as they travel. Nothing else of the unprotected headers
+// goes with it: nobody signed it, and whoever delivered the card could mark it there, for every verifier to see.
 func (f *jsonForm) appendJSON(dst []byte, disclosures [][]byte, kb []byte) []byte {
 	dst = append(append(append(dst, `{"payload":"`...), f.payload...), '"')
 	if !f.general {
-		return append(f.signatures[0].appendMembers(append(dst, ','), disclosures, kb, true), '}')
+		return append(f.appendFirst(append(dst, ','), disclosures, kb), '}')
 	}
-	dst = append(dst, `,"signatures":[`...)
-	for i := range f.signatures {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = append(f.signatures[i].appendMembers(append(dst, '{'), disclosures, kb, i == 0), '}')
+	dst = append(f.appendFirst(append(dst, `,"signatures":[{`...), disclosures, kb), '}')
+	for i := range f.signatures[1:] {
+		dst = append(f.signatures[i+1].appendTo(append(dst, ",{"...)), '}')
 	}
 	return append(dst, "]}"...)
 }
 
-func (s *jsonSignature) appendMembers(dst []byte, disclosures [][]byte, kb []byte, first bool) []byte {
+func (s *jsonSignature) appendTo(dst []byte) []byte {
 	dst = append(append(append(dst, `"protected":"`...), s.protected...), `","signature":"`...)
-	dst = append(append(dst, s.value...), '"')
-	if !first && !s.header.Exists() {
-		return dst
-	}
-	dst = append(dst, `,"header":{`...)
-	comma := false
-	for name, val := range s.header.Pairs() {
-		if name.Is("disclosures") || name.Is("kb_jwt") {
-			continue
-		}
-		if comma {
+	return append(append(dst, s.value...), '"')
+}
+
+// appendFirst writes the first signature, whose header holds the disclosures (RFC 9901 section 8.3).
+func (f *jsonForm) appendFirst(dst []byte, disclosures [][]byte, kb []byte) []byte {
+	dst = append(f.signatures[0].appendTo(dst), `,"header":{"disclosures":[`...)
+	for i, d := range disclosures {
+		if i > 0 {
 			dst = append(dst, ',')
 		}
-		comma = true
-		dst = append(append(append(dst, name.Raw()...), ':'), val.Raw()...)
+		dst = append(append(append(dst, '"'), d...), '"')
 	}
-	if first {
-		if comma {
-			dst = append(dst, ',')
-		}
-		dst = append(dst, `"disclosures":[`...)
-		for i, d := range disclosures {
-			if i > 0 {
-				dst = append(dst, ',')
-			}
-			dst = append(append(append(dst, '"'), d...), '"')
-		}
-		dst = append(dst, ']')
-		if len(kb) > 0 {
-			dst = append(append(append(dst, `,"kb_jwt":"`...), kb...), '"')
-		}
+	dst = append(dst, ']')
+	if len(kb) > 0 {
+		dst = append(append(append(dst, `,"kb_jwt":"`...), kb...), '"')
 	}
 	return append(dst, '}')
 }
 
 // Flattened returns an SD-JWT or SD-JWT+KB, given in any serialisation with one signature, in the flattened JWS JSON serialisation
-// (RFC 9901 section 8.2). What was signed stays byte for byte. Errors are *Error.
+// (RFC 9901 section 8.2). What was signed stays byte for byte; of an unprotected header only disclosures and kb_jwt stay. Errors are
+// *Error.
 func Flattened(sdjwt []byte) ([]byte, error) {
 	return serialize(false, sdjwt)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -204,5 +205,69 @@ func TestSerialisationsOfWhatDoesNotBelongTogether(t *testing.T) {
 		if _, err := f(); !errors.Is(err, SignersDiffer) {
 			t.Errorf("%s: got %v, want %s", name, err, SignersDiffer)
 		}
+	}
+}
+
+// Whoever delivers one-time cards could write a mark beside the signatures, and know the citizen again at every verifier.
+func TestMarkInTheUnprotectedHeaderDoesNotTravel(t *testing.T) {
+	compact := jws(t)
+	flat, err := Flattened([]byte(compact))
+	if err != nil {
+		t.Fatal(err)
+	}
+	general, err := General([]byte(compact), []byte(compact))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range [][]byte{flat, general} {
+		marked := bytes.Replace(text, []byte(`"header":{`), []byte(`"header":{"trace":"person-4711",`), 1)
+		marked = bytes.Replace(marked, []byte(`{"payload"`), []byte(`{"mark":"person-4711","payload"`), 1)
+		if bytes.Count(marked, []byte("person-4711")) != 2 {
+			t.Fatal("not marked")
+		}
+		u, err := Parse(marked, Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		shown, err := u.Select([]Path{{"a"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(shown, []byte("person-4711")) {
+			t.Errorf("the mark travels: %s", shown)
+		}
+	}
+	if bytes.Contains(general, []byte(`"header":{}`)) {
+		t.Error("an empty header, which RFC 7515 section 7.2.1 forbids")
+	}
+}
+
+// Many signatures of a stranger must not each hold a copy of the payload before anything is verified.
+func TestSignaturesDoNotMultiplyThePayload(t *testing.T) {
+	long := []byte(`{"x":"` + strings.Repeat("x", 100<<10) + `"}`)
+	card := encode([]byte(`{"alg":"ES256"}`)) + "." + encode(long) + "." + encode([]byte("s")) + "~"
+	one, err := General([]byte(card))
+	if err != nil {
+		t.Fatal(err)
+	}
+	many := make([][]byte, maxSignatures)
+	for i := range many {
+		many[i] = []byte(card)
+	}
+	all, err := General(many...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bytesOf := func(text []byte) uint64 {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		if _, err := Parse(text, Limits{}); err != nil {
+			t.Fatal(err)
+		}
+		runtime.ReadMemStats(&after)
+		return after.TotalAlloc - before.TotalAlloc
+	}
+	if a, b := bytesOf(one), bytesOf(all); b > a+uint64(len(long)) {
+		t.Errorf("one signature takes %d bytes, %d signatures %d", a, maxSignatures, b)
 	}
 }

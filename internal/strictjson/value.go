@@ -164,6 +164,15 @@ func (v Value) Plain() (text []byte, ok bool) {
 	return v.inner(), true
 }
 
+// Characters returns the characters of a string, without a copy unless one of them is escaped; nothing for other kinds.
+func (v Value) Characters() []byte {
+	if b, ok := v.Plain(); ok {
+		return b
+	}
+	s, _ := v.Text()
+	return []byte(s)
+}
+
 // Is tells whether the value is the string text.
 func (v Value) Is(text string) bool { return v.Kind() == String && v.is(text) }
 
