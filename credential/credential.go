@@ -106,7 +106,7 @@ const (
 	NonceMismatch        disclosure.Reason = "nonce_mismatch"        // R 7.3 step 5.6
 	HashMismatch         disclosure.Reason = "sd_hash_mismatch"      // R 7.3 step 5.7
 	ClaimReserved        disclosure.Reason = "claim_reserved"        // Issue: a claim that the issuer's own fields set
-	CallerFault          disclosure.Reason = "caller_error"          // an argument that is missing or contradicts another
+	CallerFault          disclosure.Reason = "caller_error"          // an argument that is missing or contradicts another; Path names the field
 	SignerFailed         disclosure.Reason = "signer_failed"         // the signer did not sign
 )
 
@@ -222,16 +222,19 @@ func parseHeader(raw []byte) (h header, err error) {
 	return h, fail(AlgorithmUnsupported)
 }
 
+// lastSecond is the end of the year 9999.
+const lastSecond = 253402300799
+
 // numericDate reads a NumericDate (RFC 7519 section 2). An absent claim is the zero time; one of another type is a fault.
 func numericDate(v strictjson.Value, name string) (time.Time, error) {
 	if !v.Exists() {
 		return time.Time{}, nil
 	}
-	if n, ok := v.Int64(); ok && n >= 0 && n <= 253402300799 {
+	if n, ok := v.Int64(); ok && n >= 0 && n <= lastSecond {
 		return time.Unix(n, 0).UTC(), nil
 	}
 	f, ok := v.Float64()
-	if !ok || f < 0 || f > 253402300799 { // the year 9999
+	if !ok || f < 0 || f > lastSecond {
 		return time.Time{}, failAt(ClaimMalformed, name)
 	}
 	whole, part := math.Modf(f)

@@ -21,6 +21,7 @@ func NewHolder(s pubkey.Signer) *Holder { return &Holder{s} }
 type Held struct {
 	Verified *Verified
 	u        *disclosure.Unverified
+	body     *disclosure.Verified // what u was read as, whatever a caller puts into Verified
 	sdjwt    []byte
 }
 
@@ -35,7 +36,7 @@ func (h *Held) Bytes() []byte { return append([]byte(nil), h.sdjwt...) }
 // Errors are *disclosure.Error.
 func (h *Holder) Receive(sdjwt []byte, issuer pubkey.Key, now time.Time) (*Held, error) {
 	if h == nil || h.signer == nil {
-		return nil, fail(CallerFault)
+		return nil, failAt(CallerFault, "Holder")
 	}
 	p, err := Parse(sdjwt, SDJWTVC, disclosure.Limits{Bytes: 16 << 20, Disclosures: 100_000})
 	if err != nil {
@@ -54,7 +55,7 @@ func (h *Holder) Receive(sdjwt []byte, issuer pubkey.Key, now time.Time) (*Held,
 	if !v.Holder.Equal(h.signer.Public()) {
 		return nil, fail(HolderKeyMismatch)
 	}
-	return &Held{Verified: v, u: p.u, sdjwt: append([]byte(nil), sdjwt...)}, nil
+	return &Held{Verified: v, u: p.u, body: v.Body, sdjwt: append([]byte(nil), sdjwt...)}, nil
 }
 
 // Showing says what is shown to whom.
@@ -67,10 +68,10 @@ type Showing struct {
 // Present returns a presentation (SD-JWT+KB): the issuer-signed part as it was received, the disclosures that Reveal needs, and a
 // key binding for one audience and nonce (RFC 9901 section 4.3). Errors are *disclosure.Error; NoSuchClaim names the path.
 func (h *Holder) Present(ctx context.Context, card *Held, s Showing) ([]byte, error) {
-	if card == nil {
-		return nil, fail(CallerFault)
+	if card == nil || card.u == nil {
+		return nil, failAt(CallerFault, "card")
 	}
-	return present(ctx, h, card.u, card.Verified.Body, s)
+	return present(ctx, h, card.u, card.body, s)
 }
 
 // PresentSDJWT is Present for an SD-JWT of any type that the holder has not received with Receive and does not vouch for.
@@ -89,8 +90,15 @@ func (h *Holder) PresentSDJWT(ctx context.Context, sdjwt []byte, s Showing) ([]b
 const kbRoom = 400
 
 func present(ctx context.Context, h *Holder, u *disclosure.Unverified, v *disclosure.Verified, s Showing) ([]byte, error) {
-	if h == nil || h.signer == nil || s.Audience == "" || s.Nonce == "" || s.At.IsZero() {
-		return nil, fail(CallerFault)
+	switch {
+	case h == nil || h.signer == nil:
+		return nil, failAt(CallerFault, "Holder")
+	case s.Audience == "":
+		return nil, failAt(CallerFault, "Audience")
+	case s.Nonce == "":
+		return nil, failAt(CallerFault, "Nonce")
+	case s.At.IsZero():
+		return nil, failAt(CallerFault, "At")
 	}
 	algs := h.signer.Public().Algorithms()
 	if len(algs) == 0 {

@@ -1,13 +1,17 @@
 package credential
 
 import (
+	"bytes"
 	"context"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
+	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/khyer/khyer/credential/status"
 	"github.com/khyer/khyer/did/pubkey"
@@ -25,7 +29,8 @@ type IssuerConfig struct {
 	KeyID  string
 	Signer pubkey.Signer    // holds the private key
 	Now    func() time.Time // nil means time.Now
-	// Chain becomes x5c (SD-JWT VC section 2.5): the certificate of the signer's key, then those that lead to the root, which is left out.
+	// Chain becomes x5c (SD-JWT VC section 2.5): the certificate of the signer's key, then those that lead to the root. The root may not
+	// be among them, nor any other that is self-signed.
 	Chain []*x509.Certificate
 }
 
@@ -40,8 +45,13 @@ type Issuer struct {
 // NewIssuer checks c: the signer's key must be one that signs, and ID, KeyID and Chain must fit together as a verifier will demand.
 // Errors are *disclosure.Error.
 func NewIssuer(c IssuerConfig) (*Issuer, error) {
-	if c.Signer == nil || c.ID == "" && len(c.Chain) == 0 {
-		return nil, fail(CallerFault)
+	switch {
+	case c.Signer == nil:
+		return nil, failAt(CallerFault, "Signer")
+	case c.ID == "" && len(c.Chain) == 0, !utf8.ValidString(c.ID):
+		return nil, failAt(CallerFault, "ID")
+	case !utf8.ValidString(c.KeyID):
+		return nil, failAt(CallerFault, "KeyID")
 	}
 	algs := c.Signer.Public().Algorithms()
 	if len(algs) == 0 {
@@ -67,9 +77,16 @@ func (c IssuerConfig) header(alg pubkey.Algorithm) ([]byte, error) {
 	out := object("alg", string(alg), "typ", typVC)
 	switch {
 	case len(c.Chain) > 0:
-		leaf, err := pubkey.New(c.Chain[0].PublicKey)
-		if err != nil || !leaf.Equal(c.Signer.Public()) || c.KeyID != "" || strings.HasPrefix(c.ID, "did:") {
-			return nil, fail(CallerFault)
+		switch {
+		case strings.HasPrefix(c.ID, "did:"):
+			return nil, failAt(CallerFault, "ID")
+		case c.KeyID != "":
+			return nil, failAt(CallerFault, "KeyID")
+		case slices.ContainsFunc(c.Chain, selfSigned):
+			return nil, failAt(CallerFault, "Chain")
+		}
+		if leaf, err := pubkey.New(c.Chain[0].PublicKey); err != nil || !leaf.Equal(c.Signer.Public()) {
+			return nil, failAt(CallerFault, "Chain")
 		}
 		out = append(out[:len(out)-1], `,"x5c":[`...)
 		for n, cert := range c.Chain {
@@ -92,6 +109,8 @@ func (c IssuerConfig) header(alg pubkey.Algorithm) ([]byte, error) {
 		if c.KeyID == "" {
 			return out, nil
 		}
+	case !strings.HasPrefix(c.ID, "did:"):
+		return nil, failAt(CallerFault, "ID")
 	default:
 		if _, err := (Hint{Issuer: c.ID, KeyID: c.KeyID}).VerificationMethod(); err != nil {
 			return nil, err
@@ -99,6 +118,11 @@ func (c IssuerConfig) header(alg pubkey.Algorithm) ([]byte, error) {
 	}
 	out = append(appendString(append(out[:len(out)-1], `,"kid":`...), c.KeyID), '}')
 	return out, nil
+}
+
+// selfSigned tells what may not stand in x5c: a root, or a leaf that nobody vouches for (HAIP 1.0 section 6.1.1). Nor may nothing.
+func selfSigned(c *x509.Certificate) bool {
+	return c == nil || bytes.Equal(c.RawIssuer, c.RawSubject)
 }
 
 // Card is what an issuer puts into one credential.
@@ -109,7 +133,7 @@ type Card struct {
 	Conceal   disclosure.ConcealOptions
 	Holder    pubkey.Key        // becomes cnf; required unless InsecureUnbound
 	NotBefore time.Time         // becomes nbf unless zero
-	Expires   time.Time         // becomes exp unless zero
+	Expires   time.Time         // becomes exp unless zero; a date that has passed makes a card that is over
 	Status    *status.Reference // becomes status unless nil
 
 	// InsecureUnbound allows a card that whoever copies it can show.
@@ -119,11 +143,9 @@ type Card struct {
 // Issue signs a card and returns it as a compact SD-JWT. Times are whole seconds. Errors are *disclosure.Error (ClaimReserved and
 // MustBePlain name the claim), or wrap SignerFailed and what the signer said.
 func (i *Issuer) Issue(ctx context.Context, c Card) ([]byte, error) {
-	if c.Type == "" || c.Holder.IsZero() != c.InsecureUnbound {
-		return nil, fail(CallerFault)
-	}
-	if c.Integrity != "" && !isIntegrity(c.Integrity) {
-		return nil, fail(IntegrityMalformed)
+	now := i.c.Now()
+	if err := c.check(); err != nil {
+		return nil, err
 	}
 	hidesIssuedAt := false // which SD-JWT VC section 2.2.2.3 allows
 	for _, p := range c.Conceal.Paths {
@@ -141,12 +163,12 @@ func (i *Issuer) Issue(ctx context.Context, c Card) ([]byte, error) {
 	before, claims, refuse := i.registered(c), []byte(c.Claims), refuseReserved
 	if hidesIssuedAt {
 		var err error
-		if claims, err = withIssuedAt(claims, i.c.Now()); err != nil {
+		if claims, err = withIssuedAt(claims, now); err != nil {
 			return nil, err
 		}
 		refuse = nil // it has seen them
 	} else {
-		before = append(appendNumber(before, `"iat":`, i.c.Now()), ',')
+		before = append(appendNumber(before, `"iat":`, now), ',')
 	}
 	payload, disclosures, err := disclosure.ConcealBeside(strictjson.Inside{}, before, claims, c.Conceal, refuse)
 	if err != nil {
@@ -158,6 +180,26 @@ func (i *Issuer) Issue(ctx context.Context, c Card) ([]byte, error) {
 		return nil, err
 	}
 	return append(append(out, '~'), disclosures...), nil
+}
+
+// check refuses what no reader would take.
+func (c Card) check() error {
+	date := func(t time.Time) bool { return t.IsZero() || t.Unix() >= 0 && t.Unix() <= lastSecond }
+	switch {
+	case c.Type == "" || !utf8.ValidString(c.Type):
+		return failAt(CallerFault, "Type")
+	case c.Holder.IsZero() != c.InsecureUnbound:
+		return failAt(CallerFault, "Holder")
+	case !date(c.NotBefore):
+		return failAt(CallerFault, "NotBefore")
+	case !date(c.Expires), !c.Expires.IsZero() && !c.Expires.After(c.NotBefore): // over before it begins
+		return failAt(CallerFault, "Expires")
+	case c.Status != nil && (c.Status.URI == "" || !utf8.ValidString(c.Status.URI) || c.Status.Index > math.MaxInt64):
+		return failAt(CallerFault, "Status")
+	case c.Integrity != "" && !isIntegrity(c.Integrity):
+		return failAt(IntegrityMalformed, "Integrity")
+	}
+	return nil
 }
 
 // sigRoom is what the longest signature needs, encoded, with a dot before it and a tilde behind.
@@ -217,6 +259,9 @@ func withIssuedAt(claims []byte, now time.Time) ([]byte, error) {
 // Sign makes a compact SD-JWT of a payload and disclosures that disclosure.Conceal returned. The header is a JSON object without alg,
 // which the signer's key fixes, and without crit. Issuer.Issue is the way to make an SD-JWT VC; Sign is for SD-JWTs of other types.
 func Sign(ctx context.Context, s pubkey.Signer, header, payload json.RawMessage, disclosures []string) ([]byte, error) {
+	if s == nil {
+		return nil, failAt(CallerFault, "Signer")
+	}
 	algs := s.Public().Algorithms()
 	if len(algs) == 0 {
 		return nil, fail(AlgorithmUnsupported)

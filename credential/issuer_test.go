@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/khyer/khyer/credential"
+	"github.com/khyer/khyer/credential/status"
 	"github.com/khyer/khyer/did/pubkey"
 	"github.com/khyer/khyer/disclosure"
 )
@@ -33,7 +34,11 @@ func certified(t *testing.T) (pubkey.Signer, *x509.Certificate) {
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Registry"}, DNSNames: []string{"registry.example"},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	root, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, &x509.Certificate{Subject: pkix.Name{CommonName: "Root"}}, &key.PublicKey, root)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,6 +118,11 @@ func TestIssuersThatNoVerifierWouldTake(t *testing.T) {
 		"more certificates than taken": {credential.IssuerConfig{Chain: long, Signer: signer}, credential.ChainMalformed},
 		"a DID without a kid":          {credential.IssuerConfig{ID: "did:example:registry", Signer: signer}, credential.KeyIDMissing},
 		"the kid of another DID":       {credential.IssuerConfig{ID: "did:example:registry", KeyID: "did:example:other#key-1", Signer: signer}, credential.KeyIDForeign},
+		"an address that is no URL":    {credential.IssuerConfig{ID: "me", KeyID: "#0", Signer: signer}, credential.CallerFault},
+		"an address without TLS":       {credential.IssuerConfig{ID: "http://registry.example", KeyID: "#0", Signer: signer}, credential.CallerFault},
+		"a chain with the root":        {credential.IssuerConfig{Chain: []*x509.Certificate{cert, selfSigned(t)}, Signer: signer}, credential.CallerFault},
+		"a chain with a gap":           {credential.IssuerConfig{Chain: []*x509.Certificate{cert, nil}, Signer: signer}, credential.CallerFault},
+		"a chain of nothing":           {credential.IssuerConfig{Chain: []*x509.Certificate{nil}, Signer: signer}, credential.CallerFault},
 		"a URL with a query":           {credential.IssuerConfig{ID: "https://registry.example/?a", Signer: signer}, credential.IssuerNoURL},
 	} {
 		if _, err := credential.NewIssuer(c.config); !errors.Is(err, c.want) {
@@ -238,5 +248,93 @@ func TestHeaderOfAForgedSignatureBesideAGoodOne(t *testing.T) {
 	// Under RFC 9901 alone the caller brings the key; the hint is then that of the signature that verified.
 	if v, err := verify(credential.SDJWT, "#forged", "#key-1"); err != nil || v.KeyID != "#key-1" {
 		t.Errorf("under RFC 9901 alone: %v, %v", v, err)
+	}
+}
+
+func selfSigned(t *testing.T) *x509.Certificate {
+	t.Helper()
+	cert, err := x509.ParseCertificate(certificate(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cert
+}
+
+// What no reader would take is not signed, and the error names the field.
+func TestCardsThatNobodyCouldUse(t *testing.T) {
+	signer, _ := certified(t)
+	now := time.Unix(1800000000, 0)
+	issuer, err := credential.NewIssuer(credential.IssuerConfig{ID: "did:example:registry", KeyID: "#key-1", Signer: signer, Now: func() time.Time { return now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		card  credential.Card
+		field string
+	}{
+		"no type":                {credential.Card{}, "Type"},
+		"a type that is no text": {credential.Card{Type: "t\xff"}, "Type"},
+		"begins before 1970":     {credential.Card{Type: "t", NotBefore: time.Unix(-1, 0)}, "NotBefore"},
+		"ends in the year 10000": {credential.Card{Type: "t", Expires: time.Unix(253402300800, 0)}, "Expires"},
+		"over before it begins":  {credential.Card{Type: "t", NotBefore: now.Add(2 * time.Hour), Expires: now.Add(time.Hour)}, "Expires"},
+		"a list without address": {credential.Card{Type: "t", Status: &status.Reference{Index: 1}}, "Status"},
+		"an index beyond int64":  {credential.Card{Type: "t", Status: &status.Reference{URI: "https://a.example", Index: 1 << 63}}, "Status"},
+	} {
+		c.card.Claims, c.card.InsecureUnbound = json.RawMessage(`{}`), true
+		_, err := issuer.Issue(context.Background(), c.card)
+		var e *disclosure.Error
+		if !errors.As(err, &e) || e.Reason != credential.CallerFault || len(e.Path) != 1 || e.Path[0] != c.field {
+			t.Errorf("%s: got %v, want %s at %q", name, err, credential.CallerFault, c.field)
+		}
+	}
+	if _, err := issuer.Issue(context.Background(), credential.Card{Type: "t", Claims: json.RawMessage(`{}`)}); !errors.Is(err, credential.CallerFault) {
+		t.Errorf("no holder: %v", err)
+	}
+}
+
+// A caller who mixes things up gets an error and no panic, and never another card than the one that was received.
+func TestMixedUpArguments(t *testing.T) {
+	signer, _ := certified(t)
+	if _, err := credential.Sign(context.Background(), nil, json.RawMessage(`{}`), json.RawMessage(`{}`), nil); !errors.Is(err, credential.CallerFault) {
+		t.Errorf("no signer: %v", err)
+	}
+	issuer, err := credential.NewIssuer(credential.IssuerConfig{ID: "did:example:registry", KeyID: "#key-1", Signer: signer})
+	if err != nil {
+		t.Fatal(err)
+	}
+	holder := credential.NewHolder(signer)
+	receive := func(claims string, conceal ...disclosure.Path) *credential.Held {
+		card, err := issuer.Issue(context.Background(), credential.Card{Type: "t", Claims: json.RawMessage(claims), Holder: signer.Public(), Conceal: disclosure.ConcealOptions{Paths: conceal, Decoys: -5}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		held, err := holder.Receive(card, signer.Public(), time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return held
+	}
+	show := credential.Showing{Reveal: []disclosure.Path{{"a"}}, Audience: "https://hospital.example", Nonce: "n", At: time.Now()}
+	if _, err := holder.Present(context.Background(), &credential.Held{}, show); !errors.Is(err, credential.CallerFault) {
+		t.Errorf("an empty card: %v", err)
+	}
+	one := receive(`{"a":1,"b":2,"c":3}`, disclosure.Path{"b"}, disclosure.Path{"c"}, disclosure.Path{"a"})
+	for _, other := range []*credential.Verified{nil, receive(`{"a":7}`, disclosure.Path{"a"}).Verified} {
+		one.Verified = other
+		shown, err := holder.Present(context.Background(), one, show)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := credential.Parse(shown, credential.SDJWTVC, disclosure.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := p.Verify(signer.Public(), credential.Binding{Audience: show.Audience, Nonce: show.Nonce}, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a, _ := v.Body.Claim(disclosure.Path{"a"}); string(a) != "1" || len(v.Body.Revealed()) != 1 {
+			t.Errorf("shown %v of the card, a is %s", v.Body.Revealed(), a)
+		}
 	}
 }

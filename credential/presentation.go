@@ -224,8 +224,12 @@ func (p *Presentation) Precheck(b Binding, now time.Time) error {
 		return fail(CallerFault)
 	}
 	b = b.orDefault()
-	if !b.InsecureUnbound && (b.Audience == "" || b.Nonce == "") {
-		return fail(CallerFault)
+	switch {
+	case b.InsecureUnbound:
+	case b.Audience == "":
+		return failAt(CallerFault, "Audience")
+	case b.Nonce == "":
+		return failAt(CallerFault, "Nonce")
 	}
 	if err := p.checkBinding(b, now); err != nil {
 		return err
