@@ -3,6 +3,7 @@ package trust
 import (
 	"bytes"
 	"crypto/x509"
+	"encoding/asn1"
 	"errors"
 	"fmt"
 	"net/url"
@@ -23,7 +24,7 @@ import (
 //
 // Every certificate of the path must be valid when the card is verified, and the leaf must have been valid when the card says that it
 // was signed. LapsedUntil does not prolong a certificate: who issued it no longer says whether it was revoked. Nothing asks for
-// revocation lists either; a stolen key is declared in Compromised.
+// revocation lists either; a stolen key is declared in Compromised, that of a leaf, of an intermediate or of a root.
 type Certified struct {
 	// Issuer is the iss of the cards, exactly; no DID. Empty means that they have none: then Name alone tells the issuer, and a leaf with
 	// two names that the list knows is nobody's.
@@ -53,12 +54,13 @@ const (
 // anchors is a checked Certified. Only newAnchors makes one, so that there is no pool without roots: crypto/x509 takes a missing pool
 // for the roots of the operating system.
 type anchors struct {
-	name  string
-	roots []*x509.Certificate
-	pool  *x509.CertPool
+	name    string
+	roots   []*x509.Certificate // all that were named, since none may stand in x5c
+	trusted []*x509.Certificate // those whose keys are not declared compromised: whoever has such a key can make any leaf
+	pool    *x509.CertPool      // trusted
 }
 
-func newAnchors(c Certified) (*anchors, error) {
+func newAnchors(c Certified, compromised []string) (*anchors, error) {
 	if err := checkName(c.Name); err != nil {
 		return nil, err
 	}
@@ -74,7 +76,8 @@ func newAnchors(c Certified) (*anchors, error) {
 		if err != nil {
 			return nil, fmt.Errorf("root %d is no certificate that crypto/x509 has parsed", n)
 		}
-		if _, err := certifiedKey(root); err != nil {
+		key, err := certifiedKey(root)
+		if err != nil {
 			return nil, fmt.Errorf("root %d: %w", n, err)
 		}
 		if !root.BasicConstraintsValid || !root.IsCA || root.KeyUsage != 0 && root.KeyUsage&x509.KeyUsageCertSign == 0 {
@@ -84,7 +87,10 @@ func newAnchors(c Certified) (*anchors, error) {
 			return nil, fmt.Errorf("root %d has a critical extension that is not known", n)
 		}
 		a.roots = append(a.roots, root)
-		a.pool.AddCert(root)
+		if !slices.Contains(compromised, key.Thumbprint()) {
+			a.trusted = append(a.trusted, root)
+			a.pool.AddCert(root)
+		}
 	}
 	return a, nil
 }
@@ -112,9 +118,29 @@ func names(c *x509.Certificate) []string {
 	for _, n := range c.DNSNames {
 		out = append(out, strings.ToLower(n))
 	}
-	for _, u := range c.URIs {
-		if s := u.String(); isURI(s) { // or it could pass for a DNS name
+	for _, s := range uris(c) {
+		if isURI(s) { // or it could pass for a DNS name
 			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// uris returns the URIs of the subject alternative name as they were signed (RFC 5280 section 4.2.1.6): crypto/x509 has parsed them, and
+// what it would write of them is not always the same.
+func uris(c *x509.Certificate) (out []string) {
+	for _, e := range c.Extensions {
+		if !e.Id.Equal(asn1.ObjectIdentifier{2, 5, 29, 17}) {
+			continue
+		}
+		var names []asn1.RawValue
+		if rest, err := asn1.Unmarshal(e.Value, &names); err != nil || len(rest) > 0 {
+			return nil
+		}
+		for _, n := range names {
+			if n.Class == asn1.ClassContextSpecific && n.Tag == 6 {
+				out = append(out, string(n.Bytes))
+			}
 		}
 	}
 	return out
@@ -166,8 +192,11 @@ func (a *anchors) checkIntermediate(c *x509.Certificate) error {
 	isAnchor := func(root *x509.Certificate) bool { // in whatever certificate
 		return bytes.Equal(c.RawSubject, root.RawSubject) && bytes.Equal(c.RawSubjectPublicKeyInfo, root.RawSubjectPublicKeyInfo)
 	}
-	if bytes.Equal(c.RawIssuer, c.RawSubject) || slices.ContainsFunc(a.roots, isAnchor) {
+	switch {
+	case bytes.Equal(c.RawIssuer, c.RawSubject), slices.ContainsFunc(a.roots, isAnchor):
 		return ChainHoldsAnchor
+	case forOtherUse(c): // RFC 5280 section 4.2.1.12: a CA for web servers does not certify signers of cards
+		return CertificateNotForSigning
 	}
 	_, err := certifiedKey(c)
 	return err
@@ -195,17 +224,29 @@ func certifiedKey(c *x509.Certificate) (pubkey.Key, error) {
 
 // checkPath validates the path (RFC 5280 section 6.1): signatures, CA bits, path lengths, name constraints. The path has to be x5c as
 // it came and a root behind it: certificates that were not needed, or not in this place, are not what RFC 7515 section 4.1.6 asks for.
+// It is walked from the root, so that a stranger, who has nothing that a root has signed, costs one signature a root, and crypto/x509 has
+// no other paths to try.
 func (a *anchors) checkPath(chain []*x509.Certificate, now time.Time) error {
+	roots := issuersOf(chain[len(chain)-1], a.trusted)
+	if len(roots) == 0 {
+		return ChainNotTrusted
+	}
 	between := x509.NewCertPool()
-	for _, c := range chain[1:] {
-		between.AddCert(c)
+	for i := len(chain) - 1; i > 0; i-- {
+		if len(issuersOf(chain[i-1], chain[i:i+1])) == 0 {
+			return ChainNotTrusted
+		}
+		between.AddCert(chain[i])
 	}
 	paths, err := chain[0].Verify(x509.VerifyOptions{
 		Roots: a.pool, Intermediates: between, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
 	})
 	var invalid x509.CertificateInvalidError
-	if errors.As(err, &invalid) && invalid.Reason == x509.Expired {
-		return CertificateExpired // a root: the others were looked at
+	if errors.As(err, &invalid) && invalid.Reason == x509.Expired { // a root: the others were looked at
+		if now.Before(roots[0].NotBefore) {
+			return CertificateNotYetValid
+		}
+		return CertificateExpired
 	}
 	for _, p := range paths {
 		if len(p) == len(chain)+1 && slices.EqualFunc(p[:len(chain)], chain, (*x509.Certificate).Equal) {
@@ -213,4 +254,14 @@ func (a *anchors) checkPath(chain []*x509.Certificate, now time.Time) error {
 		}
 	}
 	return ChainNotTrusted
+}
+
+// issuersOf returns those that have signed c.
+func issuersOf(c *x509.Certificate, candidates []*x509.Certificate) (out []*x509.Certificate) {
+	for _, p := range candidates {
+		if bytes.Equal(c.RawIssuer, p.RawSubject) && c.CheckSignatureFrom(p) == nil {
+			out = append(out, p)
+		}
+	}
+	return out
 }

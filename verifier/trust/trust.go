@@ -123,8 +123,13 @@ func NewList(issuers ...Issuer) (*List, error) {
 }
 
 func (i Issuer) check() error {
-	if i.Name == "" || len(i.DIDs)+len(i.URLs)+len(i.Certified) == 0 || len(i.Types) == 0 || slices.Contains(i.Types, "") {
-		return errors.New("a name, what the issuer is known by, or a type is missing")
+	switch {
+	case i.Name == "":
+		return errors.New("Name is missing")
+	case len(i.DIDs)+len(i.URLs)+len(i.Certified) == 0:
+		return errors.New("what the issuer is known by is missing: DIDs, URLs or Certified")
+	case len(i.Types) == 0, slices.Contains(i.Types, ""):
+		return errors.New("Types is missing, or one of them is empty")
 	}
 	if i.Mechanism != "" || i.Key != nil || i.Subject != "" {
 		return errors.New("the fields Mechanism, Key and Subject are answers")
@@ -177,7 +182,7 @@ func (l *List) add(i Issuer) error {
 		}
 	}
 	for _, c := range i.Certified {
-		a, err := newAnchors(c)
+		a, err := newAnchors(c, i.Compromised)
 		if err != nil {
 			return err
 		}
