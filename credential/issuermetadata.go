@@ -124,7 +124,7 @@ type namedKey struct {
 }
 
 // ParseIssuerKeys reads a JWK Set (RFC 7517 section 5), as jwks_uri leads to, of at most 256 KiB and 100 keys. Keys of a type, curve
-// or algorithm that is not in use here are left out. A key that is private, symmetric or malformed makes the whole set useless: who
+// or algorithm that is not in use here, and those over 8 KiB, are left out. A key that is private, symmetric or malformed makes the whole set useless: who
 // publishes such a set has lost control of it. Errors are *disclosure.Error with KeySetMalformed.
 func ParseIssuerKeys(set []byte) (*IssuerKeys, error) {
 	v, err := strictjson.Parse(set, strictjson.Limits{Bytes: maxMetadata, Depth: 16})
@@ -150,7 +150,7 @@ func readKeySet(v strictjson.Value) (*IssuerKeys, error) {
 		}
 		key, err := pubkey.ParseJWK(e.Raw())
 		switch {
-		case errors.Is(err, pubkey.Unsupported), errors.Is(err, pubkey.TooSmall), errors.Is(err, pubkey.AlgorithmMismatch):
+		case errors.Is(err, pubkey.Unsupported), errors.Is(err, pubkey.TooSmall), errors.Is(err, pubkey.TooLarge), errors.Is(err, pubkey.AlgorithmMismatch):
 			continue
 		case err != nil:
 			return nil, fail(KeySetMalformed)

@@ -185,3 +185,16 @@ func FuzzIssuerMetadata(f *testing.F) {
 		}
 	})
 }
+
+// A key that is too large to be read is none of ours, and the others are as good as before (RFC 7517 section 5).
+func TestLargeKeyInTheSet(t *testing.T) {
+	good := string(publicKey(t, pubkey.ES256).JWK())
+	large := `{"kty":"RSA","n":"AQAB","e":"AQAB","x5c":["` + strings.Repeat("A", 9<<10) + `"]}`
+	keys, err := credential.ParseIssuerKeys([]byte(`{"keys":[` + large + `,` + good + `]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := keys.Find(""); len(got) != 1 {
+		t.Errorf("%d keys", len(got))
+	}
+}

@@ -297,7 +297,7 @@ func TestPublishedCardsKeepTheirType(t *testing.T) {
 		if os.Getenv("KHYER_REQUIRE") != "" {
 			t.Fatal("KHYER_VECTORS is not set")
 		}
-		t.Skip("needs KHYER_VECTORS, a folder with the published vectors")
+		t.Skip("skipped: needs KHYER_VECTORS, the folder with the published vectors")
 	}
 	pid := `{"vct":"urn:example:eudi:pid:aendgard:1","claims":[{"path":["given_name"],"sd":"always","mandatory":true},{"path":["address"],"sd":"always"},
 		{"path":["address","locality"],"sd":"always"},{"path":["nationalities"],"sd":"always"},{"path":["nationalities",null],"sd":"never"},

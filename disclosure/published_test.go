@@ -25,7 +25,7 @@ func published(t *testing.T, pattern string) []string {
 		if os.Getenv("KHYER_REQUIRE") != "" {
 			t.Fatal("KHYER_VECTORS is not set")
 		}
-		t.Skip("needs KHYER_VECTORS, a folder with the published vectors")
+		t.Skip("skipped: needs KHYER_VECTORS, the folder with the published vectors")
 	}
 	files, err := filepath.Glob(filepath.Join(dir, pattern))
 	if err != nil || len(files) == 0 {

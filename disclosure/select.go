@@ -8,7 +8,8 @@ import (
 
 // Select returns the SD-JWT with only the disclosures that are needed for the paths to be seen: each claim named and the claims that
 // contain it. What is concealed by itself below a named claim stays hidden; name it too to show it. The issuer-signed part and each
-// disclosure are byte-identical to what came in, in the serialisation that came in, and a key binding JWT is dropped.
+// disclosure are byte-identical to what came in, in the serialisation that came in, and a key binding JWT is dropped. Indexes count the
+// elements that u has: a verifier, who does not see those that stay hidden, counts fewer.
 //
 // It is the holder's side: the caller has verified this card when it was received, or trusts where it was kept. A path that points
 // to nothing is an *Error with NoSuchClaim and that path, so that a holder never shows less than he thinks.

@@ -47,7 +47,8 @@ func (t *tree) appendFound(dst []byte, p Path, found []strictjson.Value) []byte 
 	return append(dst, ']')
 }
 
-// Revealed returns the paths of the claims that came from disclosures, in the order of the document. Elements of arrays are counted
+// Revealed returns the paths of the claims that came from disclosures, in the order of the document, those that only contain a claim
+// that was to be shown among them. Elements of arrays are counted
 // as in Claims: hidden elements do not count.
 func (v *Verified) Revealed() []Path {
 	if len(v.t.parts) == 0 {

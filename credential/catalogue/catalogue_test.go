@@ -77,7 +77,7 @@ func TestNDIAgainstTheReference(t *testing.T) {
 		if os.Getenv("KHYER_REQUIRE") == "1" {
 			t.Fatal("needs KHYER_VECTORS")
 		}
-		t.Skip("skipped: needs KHYER_VECTORS")
+		t.Skip("skipped: needs KHYER_VECTORS, the folder beside which the reference is")
 	}
 	file, err := os.ReadFile(filepath.Join(dir, "..", "reference", "ndi-catalogue.json"))
 	if err != nil {

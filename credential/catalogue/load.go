@@ -90,6 +90,10 @@ func (l *loader) fail(v strictjson.Value, detail string) {
 func (l *loader) inside(v strictjson.Value) { l.at = v.Offset() }
 
 func (l *loader) object(v strictjson.Value, known ...string) {
+	if !v.Exists() {
+		l.fail(v, "an object is missing, with the members "+strings.Join(known, ", "))
+		return
+	}
 	l.inside(v)
 	if v.Kind() != strictjson.Object {
 		l.fail(v, "must be an object")
@@ -97,7 +101,7 @@ func (l *loader) object(v strictjson.Value, known ...string) {
 	}
 	for name, member := range v.Members() {
 		if !slices.Contains(known, name) {
-			l.fail(member, "has a member that this form does not know")
+			l.fail(member, fmt.Sprintf("has a member that this form does not know: %.40q", name))
 		}
 	}
 }

@@ -125,11 +125,11 @@ func NewList(issuers ...Issuer) (*List, error) {
 func (i Issuer) check() error {
 	switch {
 	case i.Name == "":
-		return errors.New("Name is missing")
+		return errors.New("the field Name is missing")
 	case len(i.DIDs)+len(i.URLs)+len(i.Certified) == 0:
 		return errors.New("what the issuer is known by is missing: DIDs, URLs or Certified")
 	case len(i.Types) == 0, slices.Contains(i.Types, ""):
-		return errors.New("Types is missing, or one of them is empty")
+		return errors.New("the field Types is missing, or one of them is empty")
 	}
 	if i.Mechanism != "" || i.Key != nil || i.Subject != "" {
 		return errors.New("the fields Mechanism, Key and Subject are answers")
