@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math/big"
+	"strings"
 	"testing"
 	"time"
 
@@ -222,7 +223,11 @@ func TestHeaderOfAForgedSignatureBesideAGoodOne(t *testing.T) {
 	issuer, _ := certified(t)
 	stranger, _ := certified(t)
 	sign := func(s pubkey.Signer, kid string) []byte {
-		card, err := credential.Sign(context.Background(), s, json.RawMessage(`{"typ":"dc+sd-jwt","kid":"`+kid+`"}`), json.RawMessage(`{"iss":"did:example:registry","vct":"t"}`), nil)
+		member := `"kid":"` + kid + `"`
+		if strings.HasPrefix(kid, `"`) {
+			member = kid
+		}
+		card, err := credential.Sign(context.Background(), s, json.RawMessage(`{"typ":"dc+sd-jwt",`+member+`}`), json.RawMessage(`{"iss":"did:example:registry","vct":"t"}`), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -241,6 +246,11 @@ func TestHeaderOfAForgedSignatureBesideAGoodOne(t *testing.T) {
 	}
 	if _, err := verify(credential.SDJWTVC, "#forged", "#key-1"); !errors.Is(err, credential.SignatureInvalid) {
 		t.Errorf("under another kid: %v", err)
+	}
+	for _, other := range [][]string{{`"x5c":["AA=="]`, `"x5c":["AQ=="]`}, {`"x5c":["AA=="]`, `"typo":1`}, {`"typo":1`, `"jwk":{}`}} {
+		if _, err := verify(credential.SDJWTVC, other...); !errors.Is(err, credential.SignatureInvalid) {
+			t.Errorf("%s beside %s: %v", other[0], other[1], err)
+		}
 	}
 	if v, err := verify(credential.SDJWTVC, "#key-1", "#key-1"); err != nil || v.KeyID != "#key-1" {
 		t.Errorf("under the same kid: %v", err)
