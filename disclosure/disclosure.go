@@ -126,13 +126,19 @@ const (
 type Error struct {
 	Reason Reason
 	Path   Path
+	// Near is with NoSuchClaim the path of a claim whose name looks like the one in Path, if there is one: "Department " for "Department".
+	Near Path
 }
 
 func (e *Error) Error() string {
 	if len(e.Path) == 0 {
 		return "disclosure: " + string(e.Reason)
 	}
-	return "disclosure: " + string(e.Reason) + " at " + e.Path.String()
+	at := "disclosure: " + string(e.Reason) + " at " + e.Path.String()
+	if len(e.Near) > 0 {
+		at += "; the card has " + e.Near.String()
+	}
+	return at
 }
 
 // Unwrap returns the Reason.

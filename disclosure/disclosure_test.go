@@ -348,3 +348,31 @@ func TestClaimsOfALargeObject(t *testing.T) {
 		t.Errorf("_sd is read as %s", raw)
 	}
 }
+
+// A holder who asks for "Department" of a card with "Department " learns what was meant, in the error of Select and so of Present.
+func TestSelectNamesTheNearMiss(t *testing.T) {
+	payload, ds, err := Conceal([]byte(`{"Department ":"x","a":{"City":1},"b":2}`), ConcealOptions{Paths: []Path{{"Department "}, {"a", "City"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := Parse([]byte(b64(`{}`)+"."+b64(string(payload))+"."+b64("sig")+"~"+strings.Join(append(ds, ""), "~")), Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ asked, near Path }{
+		{Path{"Department"}, Path{"Department "}},
+		{Path{"A", "city"}, Path{"a", "City"}},
+		{Path{"Dept"}, nil},
+		{Path{"b", "c"}, nil},
+		{Path{"a", 0}, nil},
+	} {
+		_, err := u.Select([]Path{c.asked})
+		var e *Error
+		if !errors.As(err, &e) || e.Reason != NoSuchClaim || !slices.Equal(e.Near, c.near) {
+			t.Errorf("%v: %v, want %v near", c.asked, err, c.near)
+		}
+		if err != nil && strings.Contains(err.Error(), `"x"`) {
+			t.Errorf("a value in %v", err)
+		}
+	}
+}

@@ -41,7 +41,7 @@ func (u *Unverified) Reveal(_ strictjson.Inside, v *Verified, reveal []Path, roo
 		seen := false
 		t.follow(t.payload, p, func(strictjson.Value) { seen = true }, func(i int32) { keep[i] = true })
 		if !seen {
-			return nil, &Error{Reason: NoSuchClaim, Path: p}
+			return nil, &Error{Reason: NoSuchClaim, Path: p, Near: t.near(p)}
 		}
 	}
 	jwt := len(u.first[0].Input) + 1 + encodedLen(len(u.first[0].Value))

@@ -108,7 +108,7 @@ func (a *attempt) read(v *credential.Verified) (Card, error) {
 	for i, p := range a.expect.Claims {
 		if values[i] == nil {
 			rejection := a.reject(&disclosure.Error{Reason: ClaimMissing, Path: p})
-			rejection.Near = near(v, p)
+			rejection.Near = v.Body.Near(strictjson.Inside{}, p)
 			return Card{}, rejection
 		}
 		from := len(steps)

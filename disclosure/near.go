@@ -1,29 +1,27 @@
-package verifier
+package disclosure
 
 import (
 	"strings"
 	"unicode"
 
-	"github.com/khyer/khyer/credential"
-	"github.com/khyer/khyer/disclosure"
 	"github.com/khyer/khyer/internal/strictjson"
 )
 
-// near returns the path of a claim that the card shows and whose name looks like one that was asked for and is not there: other case,
-// other white space, another form of the same characters. Real cards have "Department ". It is nil if there is none. Only names
-// that were shown are looked at, and only after the card was verified.
-func near(v *credential.Verified, asked disclosure.Path) disclosure.Path {
-	out := make(disclosure.Path, 0, len(asked))
+// Near lets package verifier say what was probably meant: the path of a claim that is shown and whose name looks like one that was
+// asked for and is not there: other case, other white space, another form of the same characters. Real cards have "Department ". It is
+// nil if there is none.
+func (v *Verified) Near(_ strictjson.Inside, asked Path) Path { return v.t.near(asked) }
+
+func (t *tree) near(asked Path) Path {
+	out := make(Path, 0, len(asked))
 	for _, e := range asked {
 		name, ok := e.(string)
 		if !ok {
 			return nil // what stands in a list has no name that could be mistaken
 		}
-		object := v.Body.Claims()
-		if len(out) > 0 {
-			object, _ = v.Body.Claim(out)
-		}
-		found, ok := lookalike(object, name)
+		object := t.payload
+		t.follow(t.payload, out, func(v strictjson.Value) { object = v }, nil)
+		found, ok := lookalike(t.append(nil, object), name)
 		if !ok {
 			return nil
 		}
@@ -41,18 +39,18 @@ func lookalike(object []byte, name string) (found string, ok bool) {
 	if v.Get(name).Exists() {
 		return name, true
 	}
-	want := plainly(name)
+	want := asRead(name)
 	for member := range v.Members() {
-		if !ok && plainly(member) == want {
+		if !ok && asRead(member) == want {
 			found, ok = member, true
 		}
 	}
 	return found, ok
 }
 
-// plainly writes a name as people read it: without case, with single spaces and none at the ends, without characters that are not
+// asRead writes a name as people read it: without case, with single spaces and none at the ends, without characters that are not
 // seen, and with letters taken apart into base and marks (for those letters of Latin and Tibetan script that have two forms).
-func plainly(name string) string {
+func asRead(name string) string {
 	var b strings.Builder
 	for _, r := range name {
 		switch parts, ok := decomposed[r]; {
