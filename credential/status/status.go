@@ -1,6 +1,9 @@
 // Package status holds the status of credentials as a Token Status List tells it (draft-ietf-oauth-status-list-20): what a reference
-// in a card looks like, and how a value is read from a list. Fetching and checking the lists' own tokens is not built yet; a Source
-// that the caller supplies does it.
+// in a card looks like, the signed token that a list travels in, and how a value is read from it. Fetching tokens, and knowing who may
+// sign which, is the part of a Source.
+//
+// [Sign] makes a token and [ParseToken] reads one; nothing can be read from a [Token] before [Token.Verify]. Tokens of draft 14, which HAIP
+// 1.0 pins, have the same form: x5c in their header stands beside or instead of kid. Lists in CBOR are not read.
 package status
 
 import (
@@ -56,9 +59,21 @@ const (
 
 // List is an inflated status list. It is read-only and safe for concurrent use.
 type List struct {
-	bits   int
-	data   []byte
-	Issued time.Time // when the list was signed
+	bits        int
+	data        []byte
+	URI         string        // where it is; empty if the list did not come from a token, as the rest below
+	Issued      time.Time     // when the list was signed
+	Expires     time.Time     // from when on it must not be relied on; zero if the issuer did not say
+	TTL         time.Duration // how long it may be kept before a fresh one is fetched; zero if the issuer did not say
+	Aggregation string        // where the issuer lists its lists (section 9); not fetched by anybody
+}
+
+// Len returns the number of statuses in the list.
+func (l *List) Len() uint64 {
+	if l == nil || l.bits == 0 {
+		return 0
+	}
+	return uint64(len(l.data)) * uint64(8/l.bits)
 }
 
 // NewList makes a list of the bytes of section 4.1: bits is 1, 2, 4 or 8, and the lowest index stands in the least significant bits.
@@ -66,7 +81,7 @@ type List struct {
 func NewList(bits int, data []byte, issued time.Time) (*List, error) {
 	switch bits {
 	case 1, 2, 4, 8:
-		return &List{bits, data, issued}, nil
+		return &List{bits: bits, data: data, Issued: issued}, nil
 	}
 	return nil, BadBits
 }
