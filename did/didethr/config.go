@@ -25,6 +25,11 @@ type Network struct {
 	FromBlock uint64
 	// CodeHash is the Keccak-256 of the registry's runtime code. If it is not zero, each node's code is compared with it once.
 	CodeHash [32]byte
+	// Profile is how documents are written.
+	Profile Profile
+	// Legacy marks a registry of the first build (npm ethr-did-registry 0.0.3): signed operations can be replayed on it (fault F5). Reading
+	// makes no difference.
+	Legacy bool
 }
 
 func (n *Network) chain() string { return "eip155:" + strconv.FormatUint(n.ChainID, 10) }
@@ -82,6 +87,8 @@ func New(c Config) (*Resolver, error) {
 			return nil, errors.New("didethr: a network without a chain id")
 		case n.Name == "mainnet" && n.ChainID != 1:
 			return nil, errors.New("didethr: only chain 1 is called mainnet")
+		case n.Profile != Current && n.Profile != V11:
+			return nil, errors.New("didethr: an unknown profile")
 		case n.Registry == Address{}:
 			return nil, errors.New("didethr: a network without a registry")
 		case len(n.RPC) == 0:

@@ -3,8 +3,6 @@ package didethr
 import (
 	"bytes"
 	"crypto/ed25519"
-	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"strconv"
 	"strings"
@@ -30,14 +28,18 @@ const (
 const maxKey = 4 << 10
 
 // renders reports whether an attribute with a well-formed name can stand in a document. Others still count for the numbering.
-func renders(n attributeName, value []byte) bool {
+func (s *state) renders(n attributeName, value []byte) bool {
 	switch {
 	case n.section == "svc":
 		return utf8.Valid(value)
+	case len(value) > maxKey:
+		return false
+	case s.profile == V11:
+		return rendersV11(n, value)
 	case n.algorithm == "Secp256k1":
 		return parseSecp256k1(value) != nil
 	}
-	return len(value) <= maxKey
+	return true
 }
 
 // parseSecp256k1 takes a point: compressed, uncompressed, or uncompressed without its first byte. Hybrid points and everything else,
@@ -74,7 +76,13 @@ func (s *state) document() *did.Document {
 		VerificationMethod: []did.Method{},
 		Relationships:      map[did.Purpose][]string{did.Authentication: {}, did.AssertionMethod: {}},
 	}
-	defer func() { doc.Context = contexts(doc.VerificationMethod) }()
+	defer func() {
+		if s.profile == V11 {
+			doc.Context = contextsV11()
+		} else {
+			doc.Context = contexts(doc.VerificationMethod)
+		}
+	}()
 	if s.ended != 0 {
 		return doc
 	}
@@ -89,7 +97,11 @@ func (s *state) document() *did.Document {
 	add(controller, did.Authentication, did.AssertionMethod)
 	if s.ident.key != nil && s.owner == s.ident.identity {
 		m := s.method("#controllerKey", typeSecp256k1)
-		m.PublicKeyJwk = s.identityKey().JWK()
+		if s.profile == V11 {
+			m.PublicKeyHex = s.ident.digits
+		} else {
+			m.PublicKeyJwk = s.identityKey().JWK()
+		}
 		add(m, did.Authentication, did.AssertionMethod)
 	}
 	for _, x := range s.listed() {
@@ -113,6 +125,10 @@ func (s *state) entryMethod(x *entry) did.Method {
 		m.Type, m.BlockchainAccountID = typeRecovery, s.account(x.delegate)
 		return m
 	}
+	if s.profile == V11 {
+		methodV11(&m, x.name, x.value)
+		return m
+	}
 	switch x.name.algorithm {
 	case "Secp256k1":
 		m.Type = typeSecp256k1
@@ -128,16 +144,7 @@ func (s *state) entryMethod(x *entry) did.Method {
 	default:
 		// An algorithm without a type of its own appears under its name, encoded as its hint asks.
 		m.Type = x.name.algorithm
-		switch x.name.hint {
-		case "base64":
-			m.PublicKeyBase64 = base64.StdEncoding.EncodeToString(x.value)
-		case "base58":
-			m.PublicKeyBase58 = base58("", x.value)[1:]
-		case "", "hex":
-			m.PublicKeyHex = hex.EncodeToString(x.value)
-		default:
-			m.Value = hex.EncodeToString(x.value)
-		}
+		encodeByHint(&m, x.name.hint, x.value)
 	}
 	return m
 }

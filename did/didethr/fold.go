@@ -36,7 +36,7 @@ type History struct {
 // never depends on clock.
 //
 // It believes h: whether the logs are complete must be checked before (the Resolver does). Errors are *did.Error: InvalidDID,
-// UnknownNetwork, InvalidOptions, NotFound for a block after h.Head, GarbledAnswer for a log that the registry cannot have written,
+// UnknownNetwork, InvalidOptions (also for an unknown n.Profile), NotFound for a block after h.Head, GarbledAnswer for a log that the registry cannot have written,
 // IncompleteAnswer for a block whose time is missing.
 func Fold(n Network, h History, id did.DID, at did.At, clock time.Time) (*did.Resolution, error) {
 	ident, err := parseIdentifier(id)
@@ -45,6 +45,9 @@ func Fold(n Network, h History, id did.DID, at did.At, clock time.Time) (*did.Re
 	}
 	if !n.serves(ident.network) {
 		return nil, fault(did.UnknownNetwork, "the DID is of another network")
+	}
+	if n.Profile != Current && n.Profile != V11 {
+		return nil, fault(did.InvalidOptions, "an unknown profile")
 	}
 	events, err := decodeAll(h.Logs, n.Registry, ident.identity)
 	if err != nil {
@@ -121,6 +124,7 @@ type life struct {
 // state is a document in the making.
 type state struct {
 	ident    identifier
+	profile  Profile
 	chainID  uint64
 	now      uint64
 	owner    Address
@@ -146,7 +150,7 @@ func fold(n *Network, ident identifier, events []event, head Block, blocks map[u
 	if err != nil {
 		return nil, err
 	}
-	s := &state{ident: ident, chainID: n.ChainID, now: m.now, owner: ident.identity, entries: map[string]*entry{}}
+	s := &state{ident: ident, profile: n.Profile, chainID: n.ChainID, now: m.now, owner: ident.identity, entries: map[string]*entry{}}
 	s.owners = []tenure{{owner: ident.identity}}
 	for i := range events {
 		e := &events[i]
@@ -224,7 +228,7 @@ func (s *state) attribute(e *event, blockTime uint64, position int) {
 		number = s.services
 	}
 	name, ok := parseAttributeName(e.name)
-	if !ok || len(e.value) > maxValue || !renders(name, e.value) {
+	if !ok || len(e.value) > maxValue || !s.renders(name, e.value) {
 		return
 	}
 	s.set(e, "a/"+e.name+"\x00"+string(e.value), number, blockTime, position, func() *entry {

@@ -52,6 +52,7 @@ func keccak(data ...[]byte) (sum [32]byte) {
 type identifier struct {
 	did      did.DID
 	network  string // as written; empty means mainnet
+	digits   string // of the identifier, as written
 	identity Address
 	key      *secp256k1.PublicKey // public-key form only
 }
@@ -79,6 +80,7 @@ func parseIdentifier(id did.DID) (identifier, error) {
 	if !ok || err != nil {
 		return out, fault(did.InvalidDID, "the identifier is not 0x and hexadecimal digits")
 	}
+	out.digits = digits
 	switch len(raw) {
 	case 20:
 		out.identity = Address(raw)
