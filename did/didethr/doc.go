@@ -54,7 +54,7 @@
 //   - the first change of owner to the zero address ends the history, whatever comes after it (F3, as stock resolvers do);
 //   - identity zero has no keys (F4): in stock registries everybody writes for it;
 //   - of an incomplete answer nothing is believed (F8), and logs of another identity or contract are refused (F12);
-//   - malformed DIDs and versions are errors (F9): the colon before 0x is required; see ParseAt;
+//   - malformed DIDs and versions are errors (F9): the colon before 0x is required; see did.URL.At;
 //   - algorithm names that mean something to JavaScript are names like others (N3);
 //   - #controllerKey returns with ownership (N4);
 //   - a Secp256k1 value of 32 bytes is not listed: stock resolvers take it for a private key and publish its public key (N5);

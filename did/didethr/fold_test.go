@@ -140,7 +140,7 @@ func (r *recording) answer(n Network, h History, q *recordedQuery) (*did.Resolut
 	if err != nil {
 		return nil, err
 	}
-	at, err := ParseAt(u.Query)
+	at, err := u.At()
 	if err != nil {
 		return nil, err
 	}

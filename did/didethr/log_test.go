@@ -56,35 +56,6 @@ func TestUnpaddedValue(t *testing.T) {
 	}
 }
 
-func TestParseAt(t *testing.T) {
-	seconds := time.Unix(1700000022, 0).UTC()
-	for query, want := range map[string]did.At{
-		"":                                        {},
-		"service=files":                           {},
-		"versionId=12":                            {Block: 12},
-		"versionId=9223372036854775807":           {Block: 1<<63 - 1},
-		"hl=x&versionTime=1700000022":             {Time: seconds},
-		"versionTime=2023-11-14T22:13:42Z":        {Time: seconds},
-		"versionTime=2023-11-14T22%3A13:42Z":      {Time: seconds},
-		"versionTime=2023-11-15T04:13:42%2B06:00": {Time: seconds},
-	} {
-		if got, err := ParseAt(query); err != nil || got.Block != want.Block || !got.Time.Equal(want.Time) {
-			t.Errorf("%s: %+v, %v", query, got, err)
-		}
-	}
-	for code, queries := range map[did.Code]string{
-		did.NotFound: "versionId versionId= versionId=0 versionId=007 versionId=-5 versionId=+5 versionId=0x5 versionId=5abc versionId=1e3 versionId=18446744073709551616",
-		did.InvalidOptions: "versionTime versionTime= versionTime=soon versionTime=-1 versionTime=253402300800 versionTime=2023-11-14 " +
-			"versionId=1&versionId=1 versionTime=1&versionTime=1 versionId=1&versionTime=1 versionId=%zz",
-	} {
-		for query := range strings.FieldsSeq(queries) {
-			if got, err := ParseAt(query); !errors.Is(err, code) || got != (did.At{}) {
-				t.Errorf("%s: %+v, %v, want %s", query, got, err, code)
-			}
-		}
-	}
-}
-
 func TestEndpoint(t *testing.T) {
 	deep := strings.Repeat("[", 12000)
 	for value, want := range map[string]string{

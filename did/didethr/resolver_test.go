@@ -48,7 +48,7 @@ func TestResolverReadsRecordedHistories(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			at, err := ParseAt(q.Params)
+			at, err := did.URL{Query: q.Params}.At()
 			if err != nil {
 				t.Fatal(err)
 			}

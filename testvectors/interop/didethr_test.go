@@ -319,7 +319,7 @@ func TestDifferenceF9(t *testing.T) {
 		if r.DIDResolutionMetadata.Error != "" || r.DIDDocument == nil {
 			t.Errorf("the peer now refuses %s: %s", query, r.DIDResolutionMetadata.Error)
 		}
-		if _, err := didethr.ParseAt(query); !errors.Is(err, did.NotFound) {
+		if _, err := (did.URL{Query: query}).At(); !errors.Is(err, did.NotFound) {
 			t.Errorf("%s: ours says %v, want %s", query, err, did.NotFound)
 		}
 	}

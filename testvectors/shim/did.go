@@ -89,11 +89,11 @@ func (r *request) version(name string) string {
 	if !ok {
 		value = string(v.Raw())
 	}
-	return "&" + name + "=" + url.QueryEscape(value)
+	return "&" + name + "=" + strings.ReplaceAll(url.QueryEscape(value), "+", "%20")
 }
 
 // parseDID reads a DID, or a DID URL whose query chooses a version; more is a further part of that query. Path and fragment say
-// nothing about which document is meant. Versions are those of did:ethr: no other method here has any.
+// nothing about which document is meant.
 func parseDID(name, more string) (u did.URL, at did.At, err error) {
 	if !strings.ContainsAny(name, "/?#") {
 		if u.DID, err = did.Parse(name); err != nil {
@@ -102,9 +102,8 @@ func parseDID(name, more string) (u did.URL, at did.At, err error) {
 	} else if u, err = did.ParseURL(name); err != nil {
 		return u, at, err
 	}
-	if u.DID.Method() == "ethr" {
-		at, err = didethr.ParseAt(u.Query + more)
-	}
+	u.Query += more
+	at, err = u.At()
 	return u, at, err
 }
 
