@@ -134,8 +134,7 @@ func (c *chain) sum(identity Address, block uint64) (sum [32]byte) {
 		case topicDelegate:
 			leaf = append(append(leaf, uintWord(2)...), l.Data...)
 		default:
-			value := keccak(l.Data[160 : 160+binary.BigEndian.Uint64(l.Data[152:160])])
-			leaf = append(append(append(append(leaf, uintWord(3)...), l.Data[:32]...), value[:]...), l.Data[64:128]...)
+			leaf = append(append(append(append(leaf, uintWord(3)...), l.Data[:32]...), uintWord(7*32)...), l.Data[64:]...)
 		}
 		hash := keccak(leaf)
 		b, _ := c.block(l.Block)

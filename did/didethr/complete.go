@@ -19,15 +19,21 @@ func (r *reading) fold() (sum [32]byte) {
 	identity := addressWord(r.identity)
 	for i := range r.events {
 		e := &r.events[i]
-		leaf := [][]byte{word(1), identity[:], word(uint64(e.kind) + 1), e.data}
-		if e.kind == attributeChanged {
-			value := keccak(e.value)
-			leaf = append(leaf[:3], e.data[:32], value[:], e.data[64:128])
-		}
-		hash := keccak(leaf...)
-		sum = keccak(sum[:], hash[:], word(e.block), word(r.blocks[e.block].Time))
+		leaf := e.leaf(identity)
+		sum = keccak(sum[:], leaf[:], word(e.block), word(r.blocks[e.block].Time))
 	}
 	return sum
+}
+
+// leaf is keccak256(abi.encode(version, identity, kind, every field of the event)). The log's data is the encoding of the fields already;
+// of an attribute, whose value stands behind the others, only the place of the value moves: three more words come before it.
+func (e *event) leaf(identity [32]byte) [32]byte {
+	const version, words = 1, 7
+	head := [][]byte{word(version), identity[:], word(uint64(e.kind) + 1)}
+	if e.kind != attributeChanged {
+		return keccak(append(head, e.data)...)
+	}
+	return keccak(append(head, e.data[:32], word(32*words), e.data[64:])...)
 }
 
 func word(n uint64) []byte {

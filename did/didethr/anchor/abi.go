@@ -12,8 +12,8 @@ import (
 	"github.com/khyer/khyer/internal/ethrpc"
 )
 
-// The contract's functions have few kinds of arguments: words of 32 bytes, and at most one byte string. Packing them by hand takes
-// less code than a general ABI library takes to import.
+// The contract's functions have few kinds of arguments: words of 32 bytes, and byte strings. Packing them by hand takes less code than
+// a general ABI library takes to import.
 
 func keccak(data ...[]byte) (sum [32]byte) {
 	h := sha3.NewLegacyKeccak256()
@@ -34,11 +34,11 @@ func uintWord(n uint64) (w [32]byte) {
 	return w
 }
 
-// tail marks the place of the byte string among the arguments.
+// tail marks the place of a byte string among the arguments.
 type tail []byte
 
 // pack encodes a call (Contract ABI Specification, "Formal Specification of the Encoding"): the selector, a head of one word for
-// each argument, and the byte string behind it.
+// each argument, and the byte strings behind it.
 func pack(signature string, args ...any) []byte {
 	selector := keccak([]byte(signature))
 	out := append([]byte(nil), selector[:4]...)
@@ -48,7 +48,7 @@ func pack(signature string, args ...any) []byte {
 		case [32]byte:
 			out = append(out, a[:]...)
 		case tail:
-			offset, length := uintWord(uint64(32*len(args))), uintWord(uint64(len(a)))
+			offset, length := uintWord(uint64(32*len(args)+len(end))), uintWord(uint64(len(a)))
 			out = append(out, offset[:]...)
 			end = append(end, length[:]...)
 			end = append(end, a...)

@@ -1,6 +1,7 @@
 package anchor
 
 import (
+	"bytes"
 	"context"
 	"math/big"
 	"testing"
@@ -19,9 +20,9 @@ const (
 )
 
 // typed returns hashStruct of an operation (EIP-712, "Definition of hashStruct").
-func typed(id [20]byte, op string, other [20]byte, nonce uint64) [32]byte {
+func typed(id [20]byte, op string, other [20]byte, nonce, deadline uint64) [32]byte {
 	typeHash := func(fields string) [32]byte {
-		return keccak([]byte(op + "(address identity," + fields + ",uint256 nonce)"))
+		return keccak([]byte(op + "(address identity," + fields + ",uint256 nonce,uint256 deadline)"))
 	}
 	who, value := addressWord(other), keccak([]byte(valueSigned))
 	var words [][32]byte
@@ -37,47 +38,50 @@ func typed(id [20]byte, op string, other [20]byte, nonce uint64) [32]byte {
 	case "RevokeAttribute":
 		words = [][32]byte{typeHash("bytes32 name,bytes value"), addressWord(id), name(nameSigned), value}
 	}
-	return keccak(join(append(words, uintWord(nonce))...))
+	return keccak(join(append(words, uintWord(nonce), uintWord(deadline))...))
 }
 
-func digest(chainID uint64, registry, id [20]byte, op string, other [20]byte, nonce uint64) [32]byte {
+func digest(chainID uint64, registry, id [20]byte, op string, other [20]byte, nonce, deadline uint64) [32]byte {
 	domain := keccak(join(
 		keccak([]byte("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)")),
 		keccak([]byte("EthereumDIDRegistry")), keccak([]byte("1")), uintWord(chainID), addressWord(registry)))
-	what := typed(id, op, other, nonce)
+	what := typed(id, op, other, nonce, deadline)
 	return keccak([]byte{0x19, 0x01}, domain[:], what[:])
 }
 
-// signedCall packs a signed operation; sig has r, s and v.
-func (w *world) signedCall(id [20]byte, op string, other [20]byte, sig [65]byte) []byte {
-	r, s, v := [32]byte(sig[:32]), [32]byte(sig[32:64]), uintWord(uint64(sig[64]))
+// signedCall packs a signed operation. The signature of an account with a key is r, s and v.
+func signedCall(id [20]byte, op string, other [20]byte, deadline uint64, sig []byte) []byte {
+	until := uintWord(deadline)
 	switch op {
 	case "ChangeOwner":
-		return pack("changeOwnerSigned(address,uint8,bytes32,bytes32,address)", addressWord(id), v, r, s, addressWord(other))
+		return pack("changeOwnerSigned(address,address,uint256,bytes)", addressWord(id), addressWord(other), until, tail(sig))
 	case "AddDelegate":
-		return pack("addDelegateSigned(address,uint8,bytes32,bytes32,bytes32,address,uint256)", addressWord(id), v, r, s, name(kindSigned), addressWord(other), day)
+		return pack("addDelegateSigned(address,bytes32,address,uint256,uint256,bytes)", addressWord(id), name(kindSigned), addressWord(other), day, until, tail(sig))
 	case "RevokeDelegate":
-		return pack("revokeDelegateSigned(address,uint8,bytes32,bytes32,bytes32,address)", addressWord(id), v, r, s, name(kindSigned), addressWord(other))
+		return pack("revokeDelegateSigned(address,bytes32,address,uint256,bytes)", addressWord(id), name(kindSigned), addressWord(other), until, tail(sig))
 	case "SetAttribute":
-		return pack("setAttributeSigned(address,uint8,bytes32,bytes32,bytes32,bytes,uint256)", addressWord(id), v, r, s, name(nameSigned), tail(valueSigned), day)
+		return pack("setAttributeSigned(address,bytes32,bytes,uint256,uint256,bytes)", addressWord(id), name(nameSigned), tail(valueSigned), day, until, tail(sig))
 	case "RevokeAttribute":
-		return pack("revokeAttributeSigned(address,uint8,bytes32,bytes32,bytes32,bytes)", addressWord(id), v, r, s, name(nameSigned), tail(valueSigned))
+		return pack("revokeAttributeSigned(address,bytes32,bytes,uint256,bytes)", addressWord(id), name(nameSigned), tail(valueSigned), until, tail(sig))
 	}
 	panic(op)
 }
 
-func (w *world) signature(who int, d [32]byte) [65]byte {
+func (w *world) signature(who int, d [32]byte) []byte {
 	sig, err := w.people[who].SignDigest(context.Background(), d)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	sig[64] += 27
-	return sig
+	return sig[:]
 }
+
+// noDeadline is one that does not matter in a test.
+const noDeadline = 1 << 40
 
 // sign returns a signed operation with the identity's present nonce.
 func (w *world) sign(who int, id [20]byte, op string, other [20]byte) []byte {
-	return w.signedCall(id, op, other, w.signature(who, digest(w.chain.ChainID(), w.registry, id, op, other, w.nonce(id))))
+	return signedCall(id, op, other, noDeadline, w.signature(who, digest(w.chain.ChainID(), w.registry, id, op, other, w.nonce(id), noDeadline)))
 }
 
 func TestSignedOperations(t *testing.T) {
@@ -144,41 +148,42 @@ func TestSignatureForAnotherPlace(t *testing.T) {
 	id, helper := w.id(dorji), w.id(karma)
 	for _, op := range signedOps {
 		for what, d := range map[string][32]byte{
-			"chain":    digest(1, w.registry, id, op, helper, 0),
-			"registry": digest(w.chain.ChainID(), [20]byte{1}, id, op, helper, 0),
-			"identity": digest(w.chain.ChainID(), w.registry, helper, op, helper, 0),
-			"nonce":    digest(w.chain.ChainID(), w.registry, id, op, helper, 1),
+			"chain":    digest(1, w.registry, id, op, helper, 0, noDeadline),
+			"registry": digest(w.chain.ChainID(), [20]byte{1}, id, op, helper, 0, noDeadline),
+			"identity": digest(w.chain.ChainID(), w.registry, helper, op, helper, 0, noDeadline),
+			"nonce":    digest(w.chain.ChainID(), w.registry, id, op, helper, 1, noDeadline),
+			"deadline": digest(w.chain.ChainID(), w.registry, id, op, helper, 0, noDeadline-1),
 		} {
 			t.Run(op+" other "+what, func(t *testing.T) {
 				w.t = t
-				w.notTheOwner(w.signedCall(id, op, helper, w.signature(dorji, d)))
+				w.notTheOwner(signedCall(id, op, helper, noDeadline, w.signature(dorji, d)))
 			})
 		}
 		t.Run(op+" by somebody else", func(t *testing.T) { w.t = t; w.notTheOwner(w.sign(karma, id, op, helper)) })
 	}
 	w.t = t
 	// Adding and revoking a delegate sign the same fields but one; neither stands in for the other.
-	revoke := w.signature(dorji, digest(w.chain.ChainID(), w.registry, id, "RevokeDelegate", helper, 0))
-	w.notTheOwner(w.signedCall(id, "AddDelegate", helper, revoke))
+	revoke := w.signature(dorji, digest(w.chain.ChainID(), w.registry, id, "RevokeDelegate", helper, 0, noDeadline))
+	w.notTheOwner(signedCall(id, "AddDelegate", helper, noDeadline, revoke))
 	// What the deployed registries have signed, without a chain id, means nothing here.
 	legacy := keccak(append(append(append([]byte{0x19, 0}, w.registry[:]...), make([]byte, 32)...), append(id[:], append([]byte("changeOwner"), helper[:]...)...)...))
-	w.notTheOwner(w.signedCall(id, "ChangeOwner", helper, w.signature(dorji, legacy)))
+	w.notTheOwner(signedCall(id, "ChangeOwner", helper, noDeadline, w.signature(dorji, legacy)))
 }
 
 // TestTwinOfASignature: (r, n-s) with the other v recovers to the same key, and is refused (EIP-2).
 func TestTwinOfASignature(t *testing.T) {
 	w := newWorld(t, ethrtest.Options{})
 	id := w.id(dorji)
-	sig := w.signature(dorji, digest(w.chain.ChainID(), w.registry, id, "SetAttribute", [20]byte{}, 0))
+	sig := w.signature(dorji, digest(w.chain.ChainID(), w.registry, id, "SetAttribute", [20]byte{}, 0, noDeadline))
 	order, _ := new(big.Int).SetString("fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141", 16)
-	twin := sig
+	twin := bytes.Clone(sig)
 	new(big.Int).Sub(order, new(big.Int).SetBytes(sig[32:64])).FillBytes(twin[32:64])
 	twin[64] = 27 + 28 - sig[64]
-	w.refused(relay, "bad_signature", w.signedCall(id, "SetAttribute", [20]byte{}, twin))
+	w.refused(relay, "bad_signature", signedCall(id, "SetAttribute", [20]byte{}, noDeadline, twin))
 	for _, v := range []byte{0, 1, 26, 29, 255} {
-		bad := sig
+		bad := bytes.Clone(sig)
 		bad[64] = v
-		w.refused(relay, "bad_signature", w.signedCall(id, "SetAttribute", [20]byte{}, bad))
+		w.refused(relay, "bad_signature", signedCall(id, "SetAttribute", [20]byte{}, noDeadline, bad))
 	}
-	w.must(relay, w.signedCall(id, "SetAttribute", [20]byte{}, sig))
+	w.must(relay, signedCall(id, "SetAttribute", [20]byte{}, noDeadline, sig))
 }
