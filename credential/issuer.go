@@ -160,7 +160,8 @@ func (i *Issuer) Issue(ctx context.Context, c Card) ([]byte, error) {
 			return nil, failAt(MustBePlain, name)
 		}
 	}
-	before, claims, refuse := i.registered(c), []byte(c.Claims), refuseReserved
+	var buf [1 << 10]byte
+	before, claims, refuse := i.registered(buf[:0], c), []byte(c.Claims), refuseReserved
 	if hidesIssuedAt {
 		var err error
 		if claims, err = withIssuedAt(claims, now); err != nil {
@@ -170,16 +171,19 @@ func (i *Issuer) Issue(ctx context.Context, c Card) ([]byte, error) {
 	} else {
 		before = append(appendNumber(before, `"iat":`, now), ',')
 	}
-	payload, disclosures, err := disclosure.ConcealBeside(strictjson.Inside{}, before, claims, c.Conceal, refuse)
+	text, signed, err := disclosure.ConcealBeside(strictjson.Inside{}, i.header, before, claims, c.Conceal, refuse, sigRoom)
 	if err != nil {
 		return nil, err
 	}
-	size := len(i.header) + base64.RawURLEncoding.EncodedLen(len(payload)) + sigRoom + len(disclosures)
-	out := append(make([]byte, 0, size), i.header...)
-	if out, err = signJWS(ctx, base64.RawURLEncoding.AppendEncode(out, payload), 0, i.c.Signer, i.alg); err != nil {
+	disclosures := text[signed+sigRoom:]
+	out, err := signJWS(ctx, text[:signed:signed+sigRoom-1], 0, i.c.Signer, i.alg)
+	if err != nil {
 		return nil, err
 	}
-	return append(append(out, '~'), disclosures...), nil
+	if len(out) >= signed+sigRoom {
+		return slices.Concat(out, []byte{'~'}, disclosures), nil // no algorithm has such signatures, but the signer is not ours
+	}
+	return append(append(text[:len(out)], '~'), disclosures...), nil
 }
 
 // check refuses what no reader would take.
@@ -214,9 +218,8 @@ func refuseReserved(name strictjson.Value) error {
 }
 
 // registered begins the payload with the registered claims, each with a comma behind it.
-func (i *Issuer) registered(c Card) []byte {
-	out := append(make([]byte, 0, 512+len(c.Claims)+48*(len(c.Conceal.Paths)+c.Conceal.Decoys)), i.names...)
-	out = append(appendString(out, c.Type), ',')
+func (i *Issuer) registered(out []byte, c Card) []byte {
+	out = append(appendString(append(out, i.names...), c.Type), ',')
 	if c.Integrity != "" {
 		out = append(appendString(append(out, `"vct#integrity":`...), c.Integrity), ',')
 	}

@@ -1,68 +1,125 @@
 package disclosure
 
-import "github.com/khyer/khyer/internal/strictjson"
+import (
+	"slices"
 
-// choice is a set of paths as a tree: what an issuer conceals.
+	"github.com/khyer/khyer/internal/strictjson"
+)
+
+// plan is a set of paths as a tree: what an issuer conceals. The paths are often those of the card before, so a plan is kept with its
+// concealer and made again only if they differ.
+type plan struct {
+	paths []Path // a copy: the caller may change his
+	nodes []choice
+}
+
+// choice is a node of the tree.
 type choice struct {
 	path     Path // not nil if it is hidden itself
 	matched  bool
 	key      any
 	children []*choice
 	next     int                // the child behind the one that was found last: claims often come in the order of the paths
+	each     *choice            // the child that stands for every element
 	names    map[string]*choice // of the children, once they are many
+	indexes  map[int]*choice
 }
 
-func choose(paths []Path) (*choice, error) {
-	size := 1
-	for _, p := range paths {
-		size += len(p)
-	}
-	nodes := make([]choice, 1, size) // never grows, so that pointers into it hold
-	root := &nodes[0]
-	root.children = make([]*choice, 0, len(paths))
-	for _, p := range paths {
-		if err := p.Check(); err != nil {
+// root returns the tree of these paths, with nothing matched.
+func (p *plan) root(paths []Path) (*choice, error) {
+	if len(p.nodes) == 0 || !slices.EqualFunc(p.paths, paths, slices.Equal[Path]) {
+		*p = plan{}
+		if err := p.make(paths); err != nil {
+			*p = plan{}
 			return nil, err
 		}
+		return &p.nodes[0], nil
+	}
+	for i := range p.nodes {
+		p.nodes[i].matched, p.nodes[i].next = false, 0
+	}
+	return &p.nodes[0], nil
+}
+
+func (p *plan) make(paths []Path) error {
+	size := 1
+	for _, path := range paths {
+		if err := path.Check(); err != nil {
+			return err
+		}
+		size += len(path)
+	}
+	p.paths = make([]Path, len(paths))
+	p.nodes = make([]choice, 1, size) // never grows, so that pointers into it hold
+	root := &p.nodes[0]
+	root.children = make([]*choice, 0, len(paths))
+	for i, path := range paths {
+		p.paths[i] = slices.Clone(path)
 		at := root
-		for _, e := range p {
+		for _, e := range path {
 			child := at.child(e)
 			if child == nil {
-				nodes = append(nodes, choice{key: e})
-				child = &nodes[len(nodes)-1]
+				p.nodes = append(p.nodes, choice{key: e})
+				child = &p.nodes[len(p.nodes)-1]
 				at.children = append(at.children, child)
 				at.index(child)
 			}
 			at = child
 		}
-		at.path = p
+		at.path = p.paths[i]
 	}
-	return root, nil
+	return nil
 }
 
 const manyChildren = 16
 
-// index keeps names; indexes of arrays stay in the list.
+// index makes child easy to find.
 func (n *choice) index(child *choice) {
 	switch {
-	case n.names != nil:
-		if name, ok := child.key.(string); ok {
-			n.names[name] = child
-		}
-	case len(n.children) > manyChildren:
-		n.names = make(map[string]*choice, 4*manyChildren)
+	case child.key == nil:
+		n.each = child
+	case n.names == nil && len(n.children) <= manyChildren:
+	case n.names == nil:
+		n.names, n.indexes = make(map[string]*choice, 4*manyChildren), make(map[int]*choice)
 		for _, c := range n.children {
 			n.index(c)
+		}
+	default:
+		switch key := child.key.(type) {
+		case string:
+			n.names[key] = child
+		case int:
+			n.indexes[key] = child
 		}
 	}
 }
 
 func (n *choice) child(e any) *choice {
-	if name, ok := e.(string); ok && n.names != nil {
-		return n.names[name]
+	switch e := e.(type) {
+	case nil:
+		return n.each
+	case int:
+		return n.element(e)
+	case string:
+		if n.names != nil {
+			return n.names[e]
+		}
 	}
 	for _, c := range n.children {
 		if c.key == e {
+			return c
+		}
+	}
+	return nil
+}
+
+// element returns the child for an element of an array, or nil.
+func (n *choice) element(i int) *choice {
+	if n.names != nil {
+		return n.indexes[i]
+	}
+	for _, c := range n.children {
+		if key, ok := c.key.(int); ok && key == i {
 			return c
 		}
 	}
@@ -97,11 +154,11 @@ func named(choices []*choice, name strictjson.Value) (inside []*choice, hide boo
 // indexed is named for an element of an array.
 func indexed(choices []*choice, i int) (inside []*choice, hide bool) {
 	for _, n := range choices {
-		if child := n.child(i); child != nil {
+		if child := n.element(i); child != nil {
 			inside, hide = child.take(inside, hide)
 		}
-		if child := n.child(nil); child != nil {
-			inside, hide = child.take(inside, hide)
+		if n.each != nil {
+			inside, hide = n.each.take(inside, hide)
 		}
 	}
 	return inside, hide
@@ -118,7 +175,7 @@ func (n *choice) take(inside []*choice, hide bool) ([]*choice, bool) {
 // unmatched returns an error that names the first path that points to nothing.
 func (n *choice) unmatched() error {
 	if n.path != nil && !n.matched {
-		return &Error{Reason: NoSuchClaim, Path: n.path}
+		return &Error{Reason: NoSuchClaim, Path: slices.Clone(n.path)}
 	}
 	for _, child := range n.children {
 		if err := child.unmatched(); err != nil {

@@ -2,12 +2,15 @@ package disclosure
 
 import (
 	"bytes"
+	"cmp"
 	"crypto"
 	"crypto/rand"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"io"
 	"slices"
+	"sync"
 
 	"github.com/khyer/khyer/internal/strictjson"
 )
@@ -34,11 +37,9 @@ const saltBytes = 16
 // Claims must be a JSON object without the reserved names _sd, _sd_alg and "..."; each path must point to something. Errors are
 // *Error.
 func Conceal(claims json.RawMessage, o ConcealOptions) (payload json.RawMessage, disclosures []string, err error) {
-	c, err := newConcealer(o)
-	if err != nil {
-		return nil, nil, err
-	}
-	if payload, err = c.run([]byte{'{'}, claims, o.Paths, nil); err != nil {
+	c := concealers.Get().(*concealer)
+	defer c.release()
+	if err := c.run([]byte{'{'}, claims, o, nil); err != nil {
 		return nil, nil, err
 	}
 	for d := range bytes.SplitSeq(c.texts, []byte{'~'}) {
@@ -46,85 +47,113 @@ func Conceal(claims json.RawMessage, o ConcealOptions) (payload json.RawMessage,
 			disclosures = append(disclosures, string(d))
 		}
 	}
-	return payload, disclosures, nil
+	return bytes.Clone(c.payload), disclosures, nil
 }
 
-// ConcealBeside is Conceal for package credential: the payload is appended to before, which begins with "{" and ends in that or in the
-// comma behind a member, and every disclosure has a "~" behind it. An error of refuse, which sees the names at the top level, is
-// returned.
-func ConcealBeside(_ strictjson.Inside, before, claims []byte, o ConcealOptions, refuse func(name strictjson.Value) error) (payload, disclosures []byte, err error) {
-	c, err := newConcealer(o)
-	if err != nil {
-		return nil, nil, err
+// ConcealBeside is Conceal for package credential, which gets a whole card in one piece of memory: head, the payload encoded, room bytes
+// for a signature, and the disclosures, each with a "~" behind it. The signature belongs at text[signed:]. The payload begins with
+// before, which begins with "{" and ends in that or in the comma behind a member. An error of refuse, which sees the names at the top
+// level, is returned.
+func ConcealBeside(_ strictjson.Inside, head, before, claims []byte, o ConcealOptions, refuse func(name strictjson.Value) error, room int) (text []byte, signed int, err error) {
+	c := concealers.Get().(*concealer)
+	defer c.release()
+	if err := c.run(before, claims, o, refuse); err != nil {
+		return nil, 0, err
 	}
-	payload, err = c.run(before, claims, o.Paths, refuse)
-	return payload, c.texts, err
+	signed = len(head) + base64.RawURLEncoding.EncodedLen(len(c.payload))
+	text = make([]byte, signed+room+len(c.texts))
+	copy(text, head)
+	base64.RawURLEncoding.Encode(text[len(head):], c.payload)
+	copy(text[signed+room:], c.texts)
+	return text, signed, nil
 }
 
-func newConcealer(o ConcealOptions) (*concealer, error) {
-	c := &concealer{decoys: max(o.Decoys, 0), hash: crypto.SHA256, rand: o.Rand}
-	if o.Hash != "" {
-		var ok bool
-		if c.hash, ok = hashByName(o.Hash); !ok {
-			return nil, &Error{Reason: HashUnsupported}
-		}
-	}
-	if c.rand == nil {
-		c.rand = rand.Reader
-	}
-	return c, nil
-}
+// concealers are used again and again, because a nation's cards are made with the same few buffers. None of their memory is reachable
+// from a result, and what one citizen's card left in it is wiped before it goes back.
+var concealers = sync.Pool{New: func() any { return new(concealer) }}
 
 type concealer struct {
-	hash   crypto.Hash
-	decoys int
-	rand   io.Reader
-	pool   []byte // random bytes that were read and not used: one read serves many salts
-	more   int    // how many to read the next time
-	texts  []byte // the disclosures, each with a "~" behind it
-	sums   []byte // digests of the objects that are being written, the innermost last
-	text   []byte // one disclosure before it is encoded
-	order  []int32
+	hash    crypto.Hash
+	decoys  int
+	rand    io.Reader
+	random  []byte // what was read from rand: one read serves many salts
+	unused  []byte // the part of it that was not used
+	more    int    // how many to read the next time
+	payload []byte
+	texts   []byte // the disclosures, each with a "~" behind it
+	sums    []byte // digests of the objects that are being written, the innermost last
+	text    []byte // one disclosure before it is encoded
+	order   []place
+	tape    strictjson.Tape
+	plan    plan
 	// encode, if set, makes the disclosure of a claim; name is nil for an array element. Tests put published disclosures here.
 	encode func(name, value []byte) (string, error)
 	err    error
 }
 
-func (c *concealer) run(before, claims []byte, paths []Path, refuse func(strictjson.Value) error) ([]byte, error) {
+// release wipes what c wrote and gives it back, unless it is so large that few would need it.
+func (c *concealer) release() {
+	const most = 64 << 10
+	if cap(c.payload)+cap(c.texts) > most || len(c.plan.nodes) > most/64 {
+		return
+	}
+	clear(c.payload)
+	clear(c.texts)
+	clear(c.random)
+	clear(c.text[:cap(c.text)])
+	clear(c.sums[:cap(c.sums)])
+	c.tape.Reset(nil)
+	c.rand, c.encode, c.err = nil, nil, nil
+	concealers.Put(c)
+}
+
+// run makes payload and texts.
+func (c *concealer) run(before, claims []byte, o ConcealOptions, refuse func(strictjson.Value) error) error {
+	c.payload, c.texts, c.sums, c.unused = c.payload[:0], c.texts[:0], c.sums[:0], nil // nothing of the last run, even if it panicked
+	c.decoys, c.hash, c.rand, c.err = max(o.Decoys, 0), crypto.SHA256, o.Rand, nil
+	if o.Hash != "" {
+		var ok bool
+		if c.hash, ok = hashByName(o.Hash); !ok {
+			return &Error{Reason: HashUnsupported}
+		}
+	}
+	if c.rand == nil {
+		c.rand = rand.Reader
+	}
 	depth := strictjson.DefaultDepth
-	if len(paths) > 0 || c.decoys > 0 {
+	if len(o.Paths) > 0 || c.decoys > 0 {
 		depth-- // the digests of the innermost claims stand one level deeper, and readers have the same bound
 	}
-	v, err := strictjson.Parse(claims, strictjson.Limits{Bytes: 1 << 30, Depth: depth})
+	c.tape.Reset(claims)
+	v, err := c.tape.Parse(0, len(claims), strictjson.Limits{Bytes: 1 << 30, Depth: depth})
 	if err != nil {
-		return nil, jsonReason(err)
+		return jsonReason(err)
 	}
 	if v.Kind() != strictjson.Object {
-		return nil, &Error{Reason: NothingToConceal}
+		return &Error{Reason: NothingToConceal}
 	}
 	if refuse != nil {
 		for name := range v.Pairs() {
 			if err := refuse(name); err != nil {
-				return nil, err
+				return err
 			}
 		}
 	}
-	root, err := choose(paths)
+	root, err := c.plan.root(o.Paths)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	hidden := len(paths) + c.decoys
+	hidden := len(o.Paths) + c.decoys
 	c.more = hidden * saltBytes
 	digest := encodedLen(c.hash.Size())
-	c.texts = make([]byte, 0, base64.RawURLEncoding.EncodedLen(len(claims)+hidden*(saltBytes*4/3+8))+hidden)
-	c.sums = make([]byte, 0, hidden*c.hash.Size())
-	c.order = make([]int32, 0, hidden)
-	c.text = make([]byte, 0, 160)
-	out := c.object(slices.Grow(before, len(claims)+hidden*(digest+3)+64), v, []*choice{root}, true)
+	c.texts = slices.Grow(c.texts, base64.RawURLEncoding.EncodedLen(len(claims)+hidden*(saltBytes*4/3+8))+hidden)
+	c.sums = slices.Grow(c.sums, hidden*c.hash.Size())
+	c.payload = append(slices.Grow(c.payload, len(before)+len(claims)+hidden*(digest+3)+64), before...)
+	c.payload = c.object(c.payload, v, []*choice{root}, true)
 	if c.err != nil {
-		return nil, c.err
+		return c.err
 	}
-	return out, root.unmatched()
+	return root.unmatched()
 }
 
 // value appends v with all that is concealed below it.
@@ -199,16 +228,27 @@ func (c *concealer) appendDigests(dst []byte, from int) []byte {
 	sums := c.sums[from:]
 	c.order = c.order[:0]
 	for i := 0; i < len(sums); i += size {
-		c.order = append(c.order, int32(i))
+		c.order = append(c.order, place{binary.BigEndian.Uint64(sums[i:]), i})
 	}
-	slices.SortFunc(c.order, func(a, b int32) int { return bytes.Compare(sums[a:][:size], sums[b:][:size]) })
-	for n, i := range c.order {
+	slices.SortFunc(c.order, func(a, b place) int {
+		if a.begins == b.begins {
+			return bytes.Compare(sums[a.at:][:size], sums[b.at:][:size])
+		}
+		return cmp.Compare(a.begins, b.begins)
+	})
+	for n, p := range c.order {
 		if n > 0 {
 			dst = append(dst, ',')
 		}
-		dst = append(base64.RawURLEncoding.AppendEncode(append(dst, '"'), sums[i:][:size]), '"')
+		dst = append(base64.RawURLEncoding.AppendEncode(append(dst, '"'), sums[p.at:][:size]), '"')
 	}
 	return dst
+}
+
+// place is where a digest stands, with its first bytes, by which nearly all are told apart.
+type place struct {
+	begins uint64
+	at     int
 }
 
 func (c *concealer) array(dst []byte, v strictjson.Value, choices []*choice) []byte {
@@ -255,7 +295,7 @@ func (c *concealer) disclose(name, value []byte) {
 		}
 		c.texts = append(c.texts, d...)
 	} else {
-		salt := c.random(saltBytes)
+		salt := c.salt(saltBytes)
 		c.text = base64.RawURLEncoding.AppendEncode(append(c.text[:0], `["`...), salt)
 		c.text = append(c.text, `",`...)
 		if name != nil {
@@ -271,24 +311,25 @@ func (c *concealer) disclose(name, value []byte) {
 
 // decoy appends a digest that no disclosure has (section 4.2.5).
 func (c *concealer) decoy() {
-	sum := hashOf(c.hash, c.random(c.hash.Size()))
+	sum := hashOf(c.hash, c.salt(c.hash.Size()))
 	c.sums = append(c.sums, sum[:c.hash.Size()]...)
 }
 
-// random returns n random bytes, valid until the next call.
-func (c *concealer) random(n int) []byte {
-	if len(c.pool) < n {
-		buf := make([]byte, max(n, c.more))
-		have := copy(buf, c.pool)
+// salt returns n random bytes, valid until the next call.
+func (c *concealer) salt(n int) []byte {
+	if len(c.unused) < n {
+		size := max(n, c.more)
+		buf := slices.Grow(c.random[:0], size)[:size]
+		have := copy(buf, c.unused)
 		got, err := io.ReadAtLeast(c.rand, buf[have:], n-have)
 		if err != nil {
 			c.fail(&Error{Reason: RandomFailed})
 			return make([]byte, n) // nothing of this is returned
 		}
-		c.pool, c.more = buf[:have+got], 512
+		c.random, c.unused, c.more = buf, buf[:have+got], 512
 	}
-	out := c.pool[:n]
-	c.pool = c.pool[n:]
+	out := c.unused[:n]
+	c.unused = c.unused[n:]
 	return out
 }
 

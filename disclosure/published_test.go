@@ -179,7 +179,7 @@ func roundTripPublished(t *testing.T, text string, issuer jwk) []byte {
 		}
 		queue[key] = append(queue[key], string(u.disclosure(i)))
 	}
-	c := &concealer{hash: u.hash, encode: func(name, value []byte) (string, error) {
+	c := &concealer{encode: func(name, value []byte) (string, error) {
 		key := ""
 		if name != nil {
 			n, err := strictjson.Parse(name, strictjson.Limits{})
@@ -197,7 +197,8 @@ func roundTripPublished(t *testing.T, text string, issuer jwk) []byte {
 		queue[key] = queue[key][1:]
 		return d, nil
 	}}
-	got, err := c.run([]byte{'{'}, v.Claims(), v.Revealed(), nil)
+	err = c.run([]byte{'{'}, v.Claims(), ConcealOptions{Paths: v.Revealed(), Hash: hashName(u.hash)}, nil)
+	got := c.payload
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -81,8 +81,8 @@ type doc struct {
 	few   [12]node // where nodes begins: most texts are headers and disclosures, and need no more
 }
 
-// Tape parses several values that lie in one buffer, so that many small texts cost no more than one of their size. The zero Tape is
-// not usable; it is not safe for concurrent use before the last Parse.
+// Tape parses several values that lie in one buffer, so that many small texts cost no more than one of their size. The zero Tape has an
+// empty buffer: see Reset. It is not safe for concurrent use before the last Parse.
 type Tape struct{ d doc }
 
 // NewTape makes a tape over buf, which must not be changed any more, with room for about that many nodes: values and member names.
@@ -94,6 +94,14 @@ func NewTape(buf []byte, nodes int) *Tape {
 		t.d.nodes = make([]node, 0, nodes)
 	}
 	return t
+}
+
+// Reset makes t a tape over another buffer, with the memory that it has. Values that were read before must not be used any more.
+func (t *Tape) Reset(buf []byte) {
+	if t.d.nodes == nil {
+		t.d.nodes = t.d.few[:0]
+	}
+	t.d.src, t.d.nodes = buf, t.d.nodes[:0]
 }
 
 // Parse reads exactly one JSON value from buf[from:to] as the function Parse does.
@@ -464,17 +472,24 @@ func (p *parser) shut(i int, count uint32) bool {
 type nameSet struct {
 	small [12]int32
 	n     int
+	marks uint64 // of the names without escapes: a new mark is a new name
+	other bool   // a name has an escape
 	large map[string]struct{}
 }
 
 func (s *nameSet) add(d *doc, name int) bool {
 	if s.large == nil {
 		v := Value{d, uint32(name)}
-		for _, i := range s.small[:s.n] {
-			if v.sameString(Value{d, uint32(i)}) {
-				return false
+		mark := v.mark()
+		if fresh := mark != 0 && !s.other && s.marks&mark == 0; !fresh {
+			for _, i := range s.small[:s.n] {
+				if v.sameString(Value{d, uint32(i)}) {
+					return false
+				}
 			}
 		}
+		s.marks |= mark
+		s.other = s.other || mark == 0
 		if s.n < len(s.small) {
 			s.small[s.n] = int32(name)
 			s.n++
@@ -491,6 +506,23 @@ func (s *nameSet) add(d *doc, name int) bool {
 	}
 	s.large[text] = struct{}{}
 	return true
+}
+
+// mark returns one bit of 64 for a name: the same for the same characters, none if there are escapes.
+func (v Value) mark() uint64 {
+	if v.node().escaped() {
+		return 0
+	}
+	in := v.inner()
+	n := len(in)
+	if n == 0 {
+		return 1
+	}
+	h := uint32(n)*5 + uint32(in[0])*3 + uint32(in[n/2])*7 + uint32(in[n-1])
+	if n > 1 {
+		h += uint32(in[n-2]) * 11
+	}
+	return 1 << (h & 63)
 }
 
 func (v Value) sameString(w Value) bool {
