@@ -20,10 +20,13 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
 	"unicode"
+
+	"github.com/khyer/khyer/internal/strictjson"
 )
 
 // DefaultMaxAnswer is the size in bytes of the largest answer that a Client reads unless told otherwise.
@@ -45,7 +48,8 @@ type Call struct {
 	Method string
 	Params []any
 	Result json.RawMessage
-	Err    error // *Error if the node refused this call
+	Value  strictjson.Value // Result, as it was parsed with the whole answer
+	Err    error            // *Error if the node refused this call
 }
 
 // Error is an error that the node answered for one call (JSON-RPC 2.0 section 5.1), or for the batch as a whole.
@@ -136,7 +140,7 @@ func (c *Client) Batch(ctx context.Context, calls []Call) error {
 		return err
 	}
 	for i := range calls {
-		calls[i].Result, calls[i].Err = got[i].result, nil
+		calls[i].Result, calls[i].Value, calls[i].Err = got[i].result.Raw(), got[i].result, nil
 		if got[i].err != nil {
 			calls[i].Err = got[i].err
 		}
@@ -184,28 +188,63 @@ func (c *Client) maxAnswer() int {
 	return DefaultMaxAnswer
 }
 
-type request struct {
-	Version string `json:"jsonrpc"`
-	ID      uint64 `json:"id"`
-	Method  string `json:"method"`
-	Params  []any  `json:"params"`
-}
-
 // encode always writes an array, also for one call: section 6 of JSON-RPC 2.0 allows it and one shape of answer is enough.
 func encode(calls []Call, first uint64) ([]byte, error) {
-	out := make([]request, len(calls))
-	for i, c := range calls {
-		p := c.Params
-		if p == nil {
-			p = []any{}
+	out := make([]byte, 0, 256*len(calls))
+	out = append(out, '[')
+	for i := range calls {
+		if i > 0 {
+			out = append(out, ',')
 		}
-		out[i] = request{"2.0", first + uint64(i), c.Method, p}
+		out = append(out, `{"jsonrpc":"2.0","id":`...)
+		out = strconv.AppendUint(out, first+uint64(i), 10)
+		out = append(out, `,"method":`...)
+		var err error
+		if out, err = appendJSON(out, calls[i].Method); err != nil {
+			return nil, err
+		}
+		out = append(out, `,"params":[`...)
+		for j, p := range calls[i].Params {
+			if j > 0 {
+				out = append(out, ',')
+			}
+			if out, err = appendJSON(out, p); err != nil {
+				return nil, err
+			}
+		}
+		out = append(out, "]}"...)
 	}
-	b, err := json.Marshal(out)
+	return append(out, ']'), nil
+}
+
+// appendJSON writes the few kinds of values that most calls have without reflection.
+func appendJSON(out []byte, v any) ([]byte, error) {
+	switch v := v.(type) {
+	case bool:
+		return strconv.AppendBool(out, v), nil
+	case json.RawMessage:
+		return append(out, v...), nil
+	case string:
+		if plain(v) {
+			out = append(out, '"')
+			out = append(out, v...)
+			return append(out, '"'), nil
+		}
+	}
+	b, err := json.Marshal(v)
 	if err != nil {
 		return nil, fmt.Errorf("ethrpc: parameters cannot be encoded: %w", err)
 	}
-	return b, nil
+	return append(out, b...), nil
+}
+
+func plain(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }
 
 func (c *Client) post(ctx context.Context, body []byte) (answer []byte, status int, err error) {
@@ -221,7 +260,7 @@ func (c *Client) post(ctx context.Context, body []byte) (answer []byte, status i
 	}
 	defer resp.Body.Close()
 	limit := c.maxAnswer()
-	answer, err = io.ReadAll(io.LimitReader(resp.Body, int64(limit)+1))
+	answer, err = readAll(resp.Body, resp.ContentLength, limit+1)
 	if err != nil {
 		var timeout net.Error
 		if ctx.Err() != nil || (errors.As(err, &timeout) && timeout.Timeout()) {
@@ -233,6 +272,15 @@ func (c *Client) post(ctx context.Context, body []byte) (answer []byte, status i
 		return nil, 0, fmt.Errorf("%w: %w: more than %d bytes", ErrGarbled, ErrTooLarge, limit)
 	}
 	return answer, resp.StatusCode, nil
+}
+
+// readAll reads at most limit bytes. What the node says about the length saves copies, but it gets little memory for it in advance.
+func readAll(body io.Reader, length int64, limit int) ([]byte, error) {
+	const modest = 1 << 20
+	var b bytes.Buffer
+	b.Grow(int(min(max(length, 4<<10), modest, int64(limit))) + bytes.MinRead)
+	_, err := b.ReadFrom(io.LimitReader(body, int64(limit)))
+	return b.Bytes(), err
 }
 
 // noAnswer drops the *url.Error around err, which quotes the URL.

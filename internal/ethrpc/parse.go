@@ -11,7 +11,7 @@ import (
 
 // reply is the answer to one call: err, or else result.
 type reply struct {
-	result json.RawMessage
+	result strictjson.Value
 	err    *Error
 }
 
@@ -76,7 +76,7 @@ func wholeBatch(v strictjson.Value) error {
 }
 
 func parseReply(v strictjson.Value) (reply, error) {
-	if version, ok := v.Get("jsonrpc").Text(); !ok || version != "2.0" {
+	if !v.Get("jsonrpc").Is("2.0") {
 		return reply{}, garbled("not JSON-RPC 2.0")
 	}
 	result, fault := v.Get("result"), v.Get("error")
@@ -84,7 +84,7 @@ func parseReply(v strictjson.Value) (reply, error) {
 		return reply{}, garbled("an answer needs either a result or an error")
 	}
 	if result.Exists() {
-		return reply{result: json.RawMessage(result.Raw())}, nil
+		return reply{result: result}, nil
 	}
 	code, okCode := fault.Get("code").Int64()
 	message, okMessage := fault.Get("message").Text()
