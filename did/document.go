@@ -128,11 +128,15 @@ func (d Document) MarshalJSON() ([]byte, error) {
 		}
 		out.Service = append(out.Service, serviceJSON{s.ID, types, s.Endpoint})
 	}
-	// Not json.Marshal: it would write <, > and & of a URL as escapes.
+	return marshal(out)
+}
+
+// marshal is json.Marshal without escapes for the <, > and & of a URL.
+func marshal(v any) ([]byte, error) {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
-	if err := enc.Encode(out); err != nil {
+	if err := enc.Encode(v); err != nil {
 		return nil, err
 	}
 	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), nil

@@ -12,6 +12,7 @@ const (
 	NotFound                   Code = "notFound"
 	RepresentationNotSupported Code = "representationNotSupported"
 	MethodNotSupported         Code = "methodNotSupported"
+	FeatureNotSupported        Code = "featureNotSupported" // an option that the method does not have
 	InternalError              Code = "internalError"
 
 	UnknownNetwork Code = "unknownNetwork" // the method is known, the network is not configured

@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/khyer/khyer/did"
 	"github.com/khyer/khyer/did/didethr"
@@ -41,10 +39,7 @@ func resolveDID(ctx context.Context, r *request) (answer, error) {
 		return nil, err
 	}
 	res, err := methods.Resolve(ctx, u.DID, at)
-	if err != nil {
-		return nil, err
-	}
-	return represent(res, accept)
+	return represent(res, err, accept)
 }
 
 // networks reads the networks of did:ethr.
@@ -107,47 +102,18 @@ func parseDID(name, more string) (u did.URL, at did.At, err error) {
 	return u, at, err
 }
 
-// represent writes a resolution as DID Resolution sections 7.1 to 7.3 name its parts. Until the library has representations, this is
-// the place that knows them: JSON-LD with @context, also if nothing was asked for, and JSON without.
-func represent(res *did.Resolution, accept string) (answer, error) {
-	doc := *res.Document
-	switch accept {
-	case "":
-		accept = "application/did+ld+json"
-	case "application/did", "application/did+ld+json":
-	case "application/did+json":
-		doc.Context = nil
-	default:
-		return nil, &did.Error{Code: did.RepresentationNotSupported}
-	}
-	meta := answer{}
-	put := func(name, value string) {
-		if value != "" {
-			meta[name] = value
-		}
-	}
-	put("versionId", res.Metadata.VersionID)
-	put("updated", second(res.Metadata.Updated))
-	put("nextVersionId", res.Metadata.NextVersionID)
-	put("nextUpdate", second(res.Metadata.NextUpdate))
-	if res.Deactivated {
-		meta["deactivated"] = true
-	}
-	text, err := json.Marshal(doc)
+// represent writes the outcome of a resolve as the library does. An error stays one: the answers of the shim have a form of their own for it.
+func represent(res *did.Resolution, err error, accept string) (answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return answer{
-		"didDocument":           json.RawMessage(text),
-		"didDocumentMetadata":   meta,
-		"didResolutionMetadata": answer{"contentType": accept},
-	}, nil
-}
-
-// second writes an XML dateTime in UTC without fractions (DID Core section 7.1.3).
-func second(t time.Time) string {
-	if t.IsZero() {
-		return ""
+	r := did.Represent(res, nil, accept)
+	if r.Code != "" {
+		return nil, &did.Error{Code: r.Code}
 	}
-	return t.UTC().Format(time.RFC3339)
+	return answer{
+		"didDocument":           r.Document,
+		"didDocumentMetadata":   r.Metadata,
+		"didResolutionMetadata": answer{"contentType": r.ContentType},
+	}, nil
 }

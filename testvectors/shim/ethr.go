@@ -32,10 +32,7 @@ func foldHistory(_ context.Context, r *request) (answer, error) {
 		return nil, err
 	}
 	res, err := didethr.Fold(network, history, u.DID, at, clock)
-	if err != nil {
-		return nil, err
-	}
-	return represent(res, accept)
+	return represent(res, err, accept)
 }
 
 func (r *request) history() (didethr.Network, didethr.History) {
