@@ -10,6 +10,7 @@ import (
 
 	"github.com/khyer/khyer/did"
 )
+
 // TestRecordedHistories compares every recorded query with what the stock resolver of either generation answered, and where that shows
 // a fault, with the right answer.
 func TestRecordedHistories(t *testing.T) {
@@ -78,4 +79,3 @@ func text(v any) string {
 	b, _ := json.Marshal(v)
 	return string(b)
 }
-

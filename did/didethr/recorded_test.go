@@ -194,4 +194,3 @@ func plainMetadata(r *did.Resolution) map[string]any {
 	}
 	return out
 }
-

@@ -14,6 +14,7 @@ import (
 
 	"github.com/khyer/khyer/did"
 )
+
 // right is the recorded answer, or where the recording marks a fault, what its README calls right.
 func right(t *testing.T, r *recording, q *recordedQuery, g generation) wanted {
 	t.Helper()
