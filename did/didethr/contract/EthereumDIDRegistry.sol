@@ -284,7 +284,7 @@ contract EthereumDIDRegistry {
         r.owner = newOwner;
         r.handedOver = true;
         emit DIDOwnerChanged(identity, newOwner, previous);
-        _append(identity, keccak256(abi.encode(LEAF_VERSION, identity, KIND_OWNER, newOwner, previous)));
+        _append(r, identity, keccak256(abi.encode(LEAF_VERSION, identity, KIND_OWNER, newOwner, previous)));
     }
 
     function _addDelegate(address identity, bytes32 delegateType, address delegate, uint256 validity) private {
@@ -293,20 +293,22 @@ contract EthereumDIDRegistry {
     }
 
     function _delegate(address identity, bytes32 delegateType, address delegate, uint256 validTo) private {
-        uint256 previous = records[identity].changed;
+        Record storage r = records[identity];
+        uint256 previous = r.changed;
         delegates[identity][_typeHash(delegateType)][delegate] = validTo;
         emit DIDDelegateChanged(identity, delegateType, delegate, validTo, previous);
         bytes32 leaf =
             keccak256(abi.encode(LEAF_VERSION, identity, KIND_DELEGATE, delegateType, delegate, validTo, previous));
-        _append(identity, leaf);
+        _append(r, identity, leaf);
     }
 
     function _attribute(address identity, bytes32 name, bytes calldata value, uint256 validTo) private {
-        uint256 previous = records[identity].changed;
+        Record storage r = records[identity];
+        uint256 previous = r.changed;
         emit DIDAttributeChanged(identity, name, value, validTo, previous);
         bytes32 leaf =
             keccak256(abi.encode(LEAF_VERSION, identity, KIND_ATTRIBUTE, name, value, validTo, previous));
-        _append(identity, leaf);
+        _append(r, identity, leaf);
     }
 
     /// Overflow reverts. A validity of zero is refused: an entry either becomes valid or is revoked, and revoked is validTo = 0.
@@ -315,10 +317,10 @@ contract EthereumDIDRegistry {
         return block.timestamp + validity;
     }
 
-    function _append(address identity, bytes32 leaf) private {
+    function _append(Record storage r, address identity, bytes32 leaf) private {
         require(block.number <= type(uint48).max);
         history[identity] = keccak256(abi.encode(history[identity], leaf, block.number, block.timestamp));
-        records[identity].changed = uint48(block.number);
+        r.changed = uint48(block.number);
     }
 
     function _typeHash(bytes32 delegateType) private pure returns (bytes32) {
