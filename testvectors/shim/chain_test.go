@@ -121,8 +121,12 @@ func TestResolveOnAChain(t *testing.T) {
 	if got := resolve(id, nil); got["verdict"] != "error" {
 		t.Errorf("no http: %s", show(got))
 	}
-	entry["rpc_url"], entry["profile"] = chain.URL(), "v11"
-	if got := resolve(id, nil); got["verdict"] != "unsupported" {
+	entry["rpc_url"], entry["profile"] = chain.URL(), "v12"
+	if got := resolve(id, nil); got["verdict"] != "error" {
+		t.Errorf("profile v12: %s", show(got))
+	}
+	entry["profile"] = "v11"
+	if got := resolve(id, nil); got["verdict"] != "accept" || !strings.Contains(show(got), "security/v3-unstable") {
 		t.Errorf("profile v11: %s", show(got))
 	}
 }

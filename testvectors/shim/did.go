@@ -29,11 +29,6 @@ func resolveDID(ctx context.Context, r *request) (answer, error) {
 	if r.err != nil || options.err != nil {
 		return nil, options.err
 	}
-	for n := range r.v.Get("networks").Elements() {
-		if n.Get("profile").Is("v11") {
-			return nil, errUnsupported
-		}
-	}
 	u, at, err := parseDID(name, query)
 	if err != nil {
 		return nil, err
@@ -58,14 +53,10 @@ func (r *request) networks() (out []didethr.Network) {
 		if err != nil {
 			n.fail("networks: chain_id", "is no chain id")
 		}
-		switch n.text("profile") {
-		case "", "current", "v11":
-		default:
-			n.fail("networks: profile", "is unknown")
-		}
+		profile := n.profile("networks: profile")
 		out = append(out, didethr.Network{
 			Name: n.text("name"), ChainID: chain, Registry: registry, RPC: []string{n.text("rpc_url")},
-			FromBlock: uint64(n.integer("from_block", 1<<62)),
+			FromBlock: uint64(n.integer("from_block", 1<<62)), Profile: profile,
 		})
 		if r.err == nil {
 			r.err = n.err

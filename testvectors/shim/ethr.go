@@ -11,13 +11,7 @@ import (
 
 // foldHistory is did.ethr.fold: the pure function from events to a document, over a history as the set ethr-did-histories has it.
 func foldHistory(_ context.Context, r *request) (answer, error) {
-	switch r.text("profile") {
-	case "current", "":
-	case "v11":
-		return nil, errUnsupported
-	default:
-		r.fail("profile", "is unknown")
-	}
+	profile := r.profile("profile")
 	h := request{v: r.v.Get("history")}
 	network, history := h.history()
 	name, accept, clock := r.text("did"), r.text("accept"), r.time("clock")
@@ -31,8 +25,21 @@ func foldHistory(_ context.Context, r *request) (answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	network.Profile = profile
 	res, err := didethr.Fold(network, history, u.DID, at, clock)
 	return represent(res, err, accept)
+}
+
+// profile reads how documents are to be written; called is the member's name in a complaint.
+func (r *request) profile(called string) didethr.Profile {
+	switch text := r.text("profile"); text {
+	case "", "current":
+		return didethr.Current
+	case "v11":
+		return didethr.V11
+	}
+	r.fail(called, "is unknown")
+	return didethr.Current
 }
 
 func (r *request) history() (didethr.Network, didethr.History) {
