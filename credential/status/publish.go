@@ -3,6 +3,7 @@ package status
 import (
 	"bytes"
 	"compress/zlib"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"time"
@@ -68,3 +69,150 @@ func appendHeader(alg pubkey.Algorithm, keyID string) ([]byte, error) {
 }
 
 func appendBase64URL(dst, data []byte) []byte { return base64.RawURLEncoding.AppendEncode(dst, data) }
+
+// PublishConfig says how lists are published.
+type PublishConfig struct {
+	Signer pubkey.Signer // required
+	KeyID  string        // as Sign takes it; required
+	// Lifetime is how long a token is valid: required, at least a minute, at most 90 days. A verifier that can fetch no fresh list stops accepting
+	// cards when it ends. A list that has not changed is signed anew when half of it has passed.
+	Lifetime time.Duration
+	// TTL is how long a verifier may keep a list before it looks for a newer one: after that long, at most, a revocation counts everywhere.
+	TTL         time.Duration
+	Aggregation string // the URL at which the lists are listed (section 9.2); may be empty
+	// Put makes a token available at uri. It may be called again with a newer one, and is not called with an older one after it returned,
+	// except by another process at the same time, which then puts a newer one at once.
+	Put func(ctx context.Context, uri string, token []byte) error
+}
+
+// Publish signs every list that has changed since it was published, or whose token is past half of its life, and puts it. It returns the
+// URIs of those lists. If it is interrupted, what was not put is signed again the next time; the time in a list's tokens only grows.
+// Any number of processes may publish at once. Errors are a Reason, the store's, the signer's or Put's.
+func (r *Registry) Publish(ctx context.Context, c PublishConfig) (published []string, err error) {
+	if c.Signer == nil || c.KeyID == "" || c.Put == nil || c.Lifetime < time.Minute || c.Lifetime > 90*24*time.Hour || c.TTL < 0 || c.TTL > c.Lifetime {
+		return nil, StatementMalformed
+	}
+	count := uint32(0)
+	if err := r.c.Store.View(ctx, func(tx Tx) (err error) { count, err = lists(tx); return err }); err != nil {
+		return nil, err
+	}
+	for n := range count {
+		done, err := r.publish(ctx, n, c)
+		if err != nil {
+			return published, err
+		}
+		if done {
+			published = append(published, r.uri(n))
+		}
+	}
+	return published, nil
+}
+
+// publish goes round until the newest token is in its place: who finds that another publisher began a newer one while it put its own may have
+// put it over that one, and so makes a newer one still.
+func (r *Registry) publish(ctx context.Context, n uint32, c PublishConfig) (bool, error) {
+	const rounds = 16
+	for round := range rounds {
+		s, version, err := r.reserve(ctx, n, c, round > 0)
+		if err != nil || s == nil {
+			return false, err
+		}
+		token, err := Sign(ctx, c.Signer, c.KeyID, *s)
+		if err != nil {
+			return false, err
+		}
+		if err := c.Put(ctx, s.URI, token); err != nil {
+			return false, err
+		}
+		newest, err := r.settle(ctx, n, version, s)
+		if err != nil || newest {
+			return newest, err
+		}
+	}
+	return false, PublishFailed
+}
+
+// reserve reads a list and takes the time of its next token, which no other publisher gets. It returns nil if nothing need be published.
+func (r *Registry) reserve(ctx context.Context, n uint32, c PublishConfig, always bool) (s *Statement, version uint64, err error) {
+	now := r.c.Now()
+	err = r.c.Store.Update(ctx, func(tx Tx) error {
+		s = nil
+		l, err := r.list(tx, n)
+		if err != nil {
+			return err
+		}
+		if !always && l.Published == l.Version && time.Unix(l.Expires, 0).Sub(now) > c.Lifetime/2 {
+			return nil
+		}
+		issued := now.Unix()
+		if issued <= l.Issued {
+			issued = l.Issued + 1 // several tokens in one second: verifiers must be able to tell which is newer
+			if time.Unix(issued, 0).Sub(now) > maxAhead {
+				return ClockBehind
+			}
+		}
+		l.Issued, version = issued, l.Version
+		if err := put(tx, listKey(n), l); err != nil {
+			return err
+		}
+		at := time.Unix(issued, 0)
+		s = &Statement{URI: r.uri(n), Issued: at, Expires: at.Add(c.Lifetime), TTL: c.TTL.Truncate(time.Second), Aggregation: c.Aggregation, Bits: l.Bits}
+		s.Data, err = pages(tx, n, (l.Cards*uint64(l.Bits)+7)/8)
+		return err
+	})
+	return s, version, err
+}
+
+// maxAhead is how far iat may run ahead of the clock; verifiers allow for clocks that differ by that much.
+const maxAhead = 30 * time.Second
+
+// pages puts the pages of a list together. A page that no card was changed in is not stored.
+func pages(tx Tx, n uint32, size uint64) ([]byte, error) {
+	data := make([]byte, size)
+	for page := uint64(0); page*pageSize < size; page++ {
+		part, err := tx.Get(pageKey(n, page))
+		if err != nil {
+			return nil, err
+		}
+		if part != nil && len(part) != pageSize {
+			return nil, StoreDamaged
+		}
+		copy(data[page*pageSize:], part)
+	}
+	return data, nil
+}
+
+// settle notes that a token is in its place, unless a newer one was begun.
+func (r *Registry) settle(ctx context.Context, n uint32, version uint64, s *Statement) (newest bool, err error) {
+	err = r.c.Store.Update(ctx, func(tx Tx) error {
+		l, err := r.list(tx, n)
+		if err != nil {
+			return err
+		}
+		if newest = l.Issued == s.Issued.Unix(); !newest {
+			return nil
+		}
+		l.Published, l.Expires = version, s.Expires.Unix()
+		return put(tx, listKey(n), l)
+	})
+	return newest, err
+}
+
+// Aggregation returns the document that lists all lists (section 9.3), of the media type application/json.
+func (r *Registry) Aggregation(ctx context.Context) ([]byte, error) {
+	var uris []string
+	err := r.c.Store.View(ctx, func(tx Tx) error {
+		count, err := lists(tx)
+		uris = make([]string, count)
+		for n := range count {
+			uris[n] = r.uri(n)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(struct {
+		Lists []string `json:"status_lists"`
+	}{uris})
+}
