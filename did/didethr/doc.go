@@ -19,6 +19,17 @@
 // Which events exist is decided by the time of the block read, never by the local clock. Whether a key has expired is decided by the
 // later of the two. The default is the newest finalized block; Anchor says what was read.
 //
+// # Networks
+//
+// Known has the public deployments of the stock registry, with the source of each address. Chain id, registry and the hash of its code
+// are configuration for every other network. An address alone pins no code: the two addresses that occur on many chains were made with
+// deployment keys that everybody can compute. Where a node's code is not that of Network.CodeHash, the answer is WrongChain.
+//
+// Network.Profile chooses how documents are written: as the method specification and ethr-did-resolver 14 have it, or as version 11,
+// with which Bhutan's NDI resolves. What a document lists, and Resolution.Keys, are the same in both. (NDI's own module puts the one context
+// https://w3id.org/security/v3-unstable in the place of version 11's three, the last of which it is. Whoever needs its documents to the
+// byte replaces Document.Context.)
+//
 // # Keys
 //
 // Resolution.Keys has every key, with the time in which it counted, so that a verifier can tell keys that lapsed, keys that were revoked,
@@ -64,5 +75,5 @@
 //   - values over 16 KiB and keys over 4 KiB are not listed, and histories of more than 10,000 events are not read;
 //   - an unknown network is UnknownNetwork; stock resolvers answer internalError, as did.Code.Resolution does.
 //
-// The profile of ethr-did-resolver 11, with which Bhutan's NDI resolves, writes several methods differently. It is not built yet.
+// DIVERGENCES.md beside this file has every fault of others by its number, what is done here, and the vector or test that shows it.
 package didethr

@@ -17,9 +17,10 @@ import (
 type recording struct {
 	Name    string
 	Network struct {
-		Name     string
-		ChainID  uint64
-		Registry string
+		Name                           string
+		ChainID                        uint64
+		Registry                       string
+		RegistryKind, RegistryCodeHash string
 	}
 	Identity          struct{ Address string }
 	Blocks            []recordedBlock
