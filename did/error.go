@@ -23,6 +23,7 @@ const (
 	IncompleteAnswer Code = "incompleteAnswer" // an answer with a part missing: a log, a header, a call of the batch
 	StaleAnswer      Code = "staleAnswer"      // a head older than the policy allows
 	WrongChain       Code = "wrongChain"       // another chain id or registry code than configured
+	Disagreement     Code = "disagreement"     // operators that should say the same do not
 
 	KeyNotFound     Code = "keyNotFound"
 	KeyAmbiguous    Code = "keyAmbiguous"
@@ -60,7 +61,7 @@ func (c Code) Error() string { return string(c) }
 // Inconclusive reports whether nothing is known about the DID: the way to the registry failed, and a later try may answer.
 func (c Code) Inconclusive() bool {
 	switch c {
-	case Unavailable, GarbledAnswer, IncompleteAnswer, StaleAnswer, WrongChain, InternalError:
+	case Unavailable, GarbledAnswer, IncompleteAnswer, StaleAnswer, WrongChain, Disagreement, InternalError:
 		return true
 	}
 	return false
@@ -70,7 +71,7 @@ func (c Code) Inconclusive() bool {
 // internalError.
 func (c Code) Resolution() string {
 	switch c {
-	case UnknownNetwork, Unavailable, GarbledAnswer, IncompleteAnswer, StaleAnswer, WrongChain:
+	case UnknownNetwork, Unavailable, GarbledAnswer, IncompleteAnswer, StaleAnswer, WrongChain, Disagreement:
 		return string(InternalError)
 	}
 	return string(c)

@@ -93,49 +93,64 @@ func (r *reading) complete(ctx context.Context) error {
 			return open("a block has other logs than it had before")
 		}
 	}
-	for len(unknown) > 0 && !r.node.noReceipts.Load() {
-		part := unknown[:min(len(unknown), receiptsBatch)]
-		unknown = unknown[len(part):]
-		if refused, err := r.receipts(ctx, part, counts); refused || err != nil {
-			return err
-		}
-	}
-	return nil
+	return r.receipts(ctx, unknown, counts)
 }
 
 const methodNotFound = -32601 // JSON-RPC 2.0 section 5.1
 
-// receiptsBatch is how many blocks' receipts are asked for at once: those of a full block on mainnet are about a megabyte.
-const receiptsBatch = 4
+// Receipts of a full block on mainnet are about a megabyte, those of a small chain's a thousandth: the first few show what the others
+// will weigh.
+const (
+	receiptsFirst = 8       // blocks in the first request; also the most in one, if they are large
+	receiptsMost  = 100     // blocks in a later one
+	receiptsBytes = 4 << 20 // aimed at in an answer
+)
 
 // receipts compares the numbers of events in blocks with the blocks' receipts. A node that does not serve receipts has no say.
-func (r *reading) receipts(ctx context.Context, blocks []uint64, counts map[uint64]int) (refused bool, err error) {
-	var calls []ethrpc.Call
-	for _, n := range blocks {
-		calls = append(calls, ethrpc.Call{Method: "eth_getBlockReceipts", Params: []any{quantity(n)}})
+func (r *reading) receipts(ctx context.Context, blocks []uint64, counts map[uint64]int) error {
+	size, part, rest := receiptsFirst, blocks, []uint64(nil)
+	if len(blocks) > size {
+		part, rest = blocks[:size], blocks[size:]
 	}
-	if err := r.send(ctx, calls); err != nil {
-		return false, err
+	for len(part) > 0 && !r.node.noReceipts.Load() {
+		weight, refused, err := r.receiptsOf(ctx, part, size, counts)
+		if refused || err != nil {
+			return err
+		}
+		size = min(max(receiptsBytes/(weight/len(part)+1), receiptsFirst), receiptsMost)
+		part, rest = rest, nil
+	}
+	return nil
+}
+
+func (r *reading) receiptsOf(ctx context.Context, blocks []uint64, size int, counts map[uint64]int) (weight int, refused bool, err error) {
+	calls := make([]ethrpc.Call, len(blocks))
+	for i, n := range blocks {
+		calls[i] = ethrpc.Call{Method: "eth_getBlockReceipts", Params: []any{quantity(n)}}
+	}
+	if err := r.sendParts(ctx, calls, size); err != nil {
+		return 0, false, err
 	}
 	for i, n := range blocks {
 		if e := (*ethrpc.Error)(nil); errors.As(calls[i].Err, &e) {
 			r.node.noReceipts.Store(e.Code == methodNotFound)
-			return true, nil
+			return 0, true, nil
 		}
 		v, err := result(&calls[i])
 		if err != nil {
-			return false, err
+			return 0, false, err
 		}
 		found, err := r.inReceipts(v, n)
 		if err != nil {
-			return false, err
+			return 0, false, err
 		}
 		if found != counts[n] {
-			return false, open("the receipts of a block have other logs than the node gave")
+			return 0, false, open("the receipts of a block have other logs than the node gave")
 		}
+		weight += len(calls[i].Result)
 		r.node.confirmed.put(place{r.blocks[n].Hash, r.network.Registry, r.identity}, found)
 	}
-	return false, nil
+	return weight, false, nil
 }
 
 func (r *reading) inReceipts(receipts strictjson.Value, block uint64) (found int, err error) {
@@ -143,8 +158,10 @@ func (r *reading) inReceipts(receipts strictjson.Value, block uint64) (found int
 		return 0, fault(did.Unavailable, "the node has no receipts of a block with a change")
 	}
 	for receipt := range receipts.Elements() {
-		for e := range receipt.Get("logs").Elements() {
-			l, _, err := parseLog(e)
+		logs := receipt.Get("logs")
+		room := newRoom(logs.Len())
+		for e := range logs.Elements() {
+			l, _, _, err := room.log(e)
 			if err != nil {
 				return 0, wrap(did.GarbledAnswer, err)
 			}

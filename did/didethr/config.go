@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"strconv"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/khyer/khyer/did"
@@ -18,9 +21,15 @@ type Network struct {
 	Name     string
 	ChainID  uint64
 	Registry Address
-	// RPC holds the http or https URLs of nodes' JSON-RPC endpoints. They are asked in order, each one only if those before it gave no
-	// conclusive answer.
+	// RPC holds the http or https URLs of nodes' JSON-RPC endpoints. Unless Agree says otherwise they are asked in order, each one only
+	// if those before it gave no conclusive answer.
 	RPC []string
+	// Agree is how many of the endpoints must say the same about one block, in everything: then did.Anchor.Trust is "agreed". Endpoints
+	// of one host count as one operator, so that each host may be named once. All are asked at the same time, and the first Agree
+	// of them that say the same decide: one that is down or lies changes nothing as long as Agree others do not. 0 and 1 mean that one
+	// endpoint's word is taken ("asserted"). Agree should be more than half of the endpoints; with fewer, two different answers can both
+	// find enough voices.
+	Agree int
 	// FromBlock is the block in which the registry was deployed: nothing before it is looked at. 0 is right, if perhaps slow.
 	FromBlock uint64
 	// CodeHash is the Keccak-256 of the registry's runtime code. If it is not zero, each node's code is compared with it once.
@@ -54,6 +63,9 @@ type Resolver struct {
 	finality string
 	maxAge   time.Duration
 	now      func() time.Time
+	cache    *cache
+	since    func() time.Time // of a monotonic clock: how long ago a Watch last saw the chain
+	watching atomic.Bool
 }
 
 type network struct {
@@ -63,7 +75,7 @@ type network struct {
 
 // New checks the configuration. It sends nothing.
 func New(c Config) (*Resolver, error) {
-	r := &Resolver{finality: c.Finality, maxAge: c.MaxAge, now: c.Now}
+	r := &Resolver{finality: c.Finality, maxAge: c.MaxAge, now: c.Now, cache: newCache(), since: time.Now}
 	switch c.Finality {
 	case "":
 		r.finality = "finalized"
@@ -98,17 +110,47 @@ func New(c Config) (*Resolver, error) {
 		}
 		names[n.Name], chains[n.ChainID] = true, true
 		net := &network{Network: n}
-		for _, url := range n.RPC {
-			client, err := ethrpc.Dial(url, c.Client)
+		for _, endpoint := range n.RPC {
+			client, err := ethrpc.Dial(endpoint, c.Client)
 			if err != nil {
 				return nil, err
 			}
 			client.MaxAnswer = maxAnswer
 			net.nodes = append(net.nodes, &node{client: client})
 		}
+		if err := checkOperators(&n); err != nil {
+			return nil, err
+		}
 		r.networks = append(r.networks, net)
 	}
 	return r, nil
+}
+
+// checkOperators sees to it that nobody has two votes.
+func checkOperators(n *Network) error {
+	if n.Agree < 0 || n.Agree > len(n.RPC) {
+		return errors.New("didethr: Agree is negative, or more than there are endpoints")
+	}
+	seen := map[string]bool{}
+	for _, endpoint := range n.RPC {
+		u, err := url.Parse(endpoint)
+		if err != nil {
+			return errors.New("didethr: the endpoint is no URL")
+		}
+		host, port := strings.TrimSuffix(strings.ToLower(u.Hostname()), "."), u.Port()
+		if port == "" {
+			port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+		}
+		operator := host + ":" + port
+		if n.Agree < 2 {
+			operator = endpoint
+		}
+		if seen[operator] {
+			return errors.New("didethr: an endpoint is named twice, or two have one host; one operator has one vote")
+		}
+		seen[operator] = true
+	}
+	return nil
 }
 
 // Resolve implements did.Resolver. at.Block and at.Time are the method's versionId and versionTime; with neither, the answer is from
@@ -117,7 +159,10 @@ func New(c Config) (*Resolver, error) {
 // Errors are *did.Error. InvalidDID, UnknownNetwork, InvalidOptions and NotFound (a block that does not exist yet) are about the
 // question. Of the nodes' faults, Unavailable is no answer or a refusal; GarbledAnswer is one that no honest node gives;
 // IncompleteAnswer is one whose parts do not fit together, so that something is missing; WrongChain is another chain or registry
-// than configured; StaleAnswer is a newest block older than Config.MaxAge.
+// than configured; StaleAnswer is a newest block older than Config.MaxAge; Disagreement is too few endpoints that say the same.
+//
+// Histories that were read are kept, within bounds, and the next question about the DID only asks the nodes whether they still hold as
+// of the newest block: the answer is as fresh as a first one. While a Watch is current, that needs no request.
 func (r *Resolver) Resolve(ctx context.Context, id did.DID, at did.At) (*did.Resolution, error) {
 	ident, err := parseIdentifier(id)
 	if err != nil {
@@ -138,15 +183,80 @@ func (r *Resolver) Resolve(ctx context.Context, id did.DID, at did.At) (*did.Res
 }
 
 func (r *Resolver) resolve(ctx context.Context, n *network, ident identifier, at did.At) (*did.Resolution, error) {
+	key := cacheKey{n, ident.identity}
+	known, watched, holds := r.cache.get(key, r.since())
+	if watched != nil && r.stale(*watched) {
+		watched, holds = nil, false
+	}
+	if holds && at.Block == 0 && at.Anchor == nil {
+		v := view{head: *watched, tag: r.finality, trust: n.trust(), record: known}
+		return v.resolution(&n.Network, ident, at, r.now())
+	}
+	if at.Anchor != nil {
+		watched = &Block{Number: at.Anchor.Block, Hash: at.Anchor.Hash}
+	}
+	v, err := r.read(ctx, n, ident.identity, at, known, watched)
+	if watched != nil && at.Anchor == nil && inconclusive(err) && ctx.Err() == nil {
+		// The node asked may not have the watched block, or no longer.
+		v, err = r.read(ctx, n, ident.identity, at, known, nil)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if at.Anchor == nil {
+		r.cache.put(key, v.record, v.head)
+	}
+	return v.resolution(&n.Network, ident, at, r.now())
+}
+
+func (n *Network) trust() string {
+	if n.Agree > 1 {
+		return trustAgreed
+	}
+	return trustAsserted
+}
+
+func (r *Resolver) stale(head Block) bool {
+	return r.maxAge > 0 && r.now().Sub(unix(head.Time)) > r.maxAge
+}
+
+// read asks one node after another, or all at once until enough agree. pin, if not nil, is the block to read as of.
+func (r *Resolver) read(ctx context.Context, n *network, identity Address, at did.At, known *record, pin *Block) (view, error) {
+	ask := func(ctx context.Context, node *node, block *Block) (view, error) {
+		rd := &reading{network: &n.Network, node: node, identity: identity, at: at, tag: r.finality, warm: known}
+		if at.Anchor != nil {
+			rd.tag = at.Anchor.Tag
+		}
+		if known != nil && known.from != nil && known.from != node {
+			rd.warm = nil // another node's word
+		}
+		rd.final = block != pin
+		if err := rd.run(ctx, block); err != nil {
+			return view{}, err
+		}
+		if at.Anchor == nil && r.stale(rd.head) {
+			return view{}, fault(did.StaleAnswer, "the newest block is older than the policy allows")
+		}
+		return rd.view(), nil
+	}
+	if n.Agree > 1 {
+		v, err := agree(ctx, n.nodes, n.Agree, func(ctx context.Context, node *node, block *Block) (view, error) {
+			if block == nil {
+				block = pin
+			}
+			return ask(ctx, node, block)
+		})
+		if err == nil && v.from != nil {
+			v.from = nil // before anybody else knows the record
+		}
+		v.trust = trustAgreed
+		return v, err
+	}
 	var first error
 	for _, node := range n.nodes {
-		res, err := r.ask(ctx, n, node, ident, at)
-		if err == nil {
-			return res, nil
-		}
-		var e *did.Error
-		if !errors.As(err, &e) || !e.Code.Inconclusive() {
-			return nil, err
+		v, err := ask(ctx, node, pin)
+		if err == nil || !inconclusive(err) {
+			return v, err
 		}
 		if first == nil {
 			first = err
@@ -155,21 +265,10 @@ func (r *Resolver) resolve(ctx context.Context, n *network, ident identifier, at
 			break
 		}
 	}
-	return nil, first
+	return view{}, first
 }
 
-func (r *Resolver) ask(ctx context.Context, n *network, node *node, ident identifier, at did.At) (*did.Resolution, error) {
-	rd := &reading{network: &n.Network, node: node, identity: ident.identity, at: at, tag: r.finality}
-	if err := rd.run(ctx); err != nil {
-		return nil, err
-	}
-	now := r.now()
-	if r.maxAge > 0 && at.Anchor == nil && now.Sub(unix(rd.head.Time)) > r.maxAge {
-		return nil, fault(did.StaleAnswer, "the newest block is older than the policy allows")
-	}
-	res, err := fold(&n.Network, ident, rd.events, rd.head, rd.blocks, at, now)
-	if err == nil && res.Anchor.Tag == "" {
-		res.Anchor.Tag = rd.tag
-	}
-	return res, err
+func inconclusive(err error) bool {
+	var e *did.Error
+	return errors.As(err, &e) && e.Code.Inconclusive()
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 	"sync/atomic"
 
 	"github.com/khyer/khyer/did"
@@ -36,13 +38,16 @@ type reading struct {
 	identity Address
 	at       did.At
 	tag      string
+	warm     *record // what was read before: the node need only say that it still holds
+	final    bool    // a block that others named counts only if it is not newer than this node's own block of the tag
 
 	head    Block
+	version Block // of at.Block
 	changed uint64
 	owner   Address
 	sum     *[32]byte // the registry's accumulator, if it has one
 	events  []event
-	blocks  map[uint64]Block // of the events and of at.Block
+	blocks  map[uint64]Block // of the events
 }
 
 var (
@@ -58,15 +63,15 @@ func selector(signature string) []byte {
 
 func open(what string) error { return fmt.Errorf("%w: %s", errOpen, what) }
 
-// run asks once by tag: in one batch, the block, the identity's last change, its owner, its logs, the block again, and the accumulator. If the block
-// moved meanwhile or the parts do not fit, it asks once more, about that block alone. What still does not fit then is incomplete.
-func (r *reading) run(ctx context.Context) error {
-	if a := r.at.Anchor; a != nil {
-		r.tag = a.Tag
-		r.head = Block{Number: a.Block, Hash: a.Hash}
+// run reads as of pin, or asks once by tag: in one batch, the block, the identity's last change, its owner, its logs, the block again, and the
+// accumulator. If the block moved meanwhile or the parts do not fit, it asks once more, about that block alone. What still does not
+// fit then is incomplete.
+func (r *reading) run(ctx context.Context, pin *Block) error {
+	if pin != nil {
+		r.head = *pin
 		return r.pinned(ctx)
 	}
-	err := r.batch(ctx, r.tag, r.tag, r.tag)
+	err := r.batch(ctx, r.tag, r.tag)
 	if errors.Is(err, errOpen) {
 		return r.pinned(ctx)
 	}
@@ -82,7 +87,7 @@ func (r *reading) pinned(ctx context.Context) error {
 		// EIP-1898. Without requireCanonical a node may answer from a block that a reorganisation has dropped.
 		state = map[string]any{"blockHash": hex32(want.Hash), "requireCanonical": true}
 	}
-	err := r.batch(ctx, number, state, number)
+	err := r.batch(ctx, number, state)
 	if err == nil && want.Hash != ([32]byte{}) && r.head.Hash != want.Hash {
 		err = open("the block is no longer in the chain")
 	}
@@ -92,45 +97,138 @@ func (r *reading) pinned(ctx context.Context) error {
 	return err
 }
 
-// batch makes one request. block names the block for its header, state for the contract's state, last for the newest logs.
-func (r *reading) batch(ctx context.Context, block string, state any, last string) error {
-	r.blocks = map[uint64]Block{}
-	header := func() ethrpc.Call { return ethrpc.Call{Method: "eth_getBlockByNumber", Params: []any{block, false}} }
-	calls := []ethrpc.Call{
-		header(),
-		r.call(selectorChanged, state),
-		r.call(selectorOwner, state),
-		r.logs(quantity(r.network.FromBlock), last),
-		header(),
-		r.call(selectorHistory, state),
-	}
-	const fixed = 6
-	if r.at.Block != 0 {
-		calls = append(calls, ethrpc.Call{Method: "eth_getBlockByNumber", Params: []any{quantity(r.at.Block), false}})
-	}
-	asked := len(calls)
-	if !r.node.known.Load() {
-		calls = append(calls, ethrpc.Call{Method: "eth_chainId"})
-		if r.network.CodeHash != ([32]byte{}) {
-			calls = append(calls, ethrpc.Call{Method: "eth_getCode", Params: []any{r.network.Registry.String(), block}})
+// batch reads as of block: with one request, or with two if there was something to confirm and it no longer holds.
+func (r *reading) batch(ctx context.Context, block string, state any) error {
+	if r.warm != nil {
+		err := r.confirm(ctx, block, state)
+		if !errors.Is(err, errOther) {
+			return err
 		}
+		r.warm = nil
 	}
-	if err := r.send(ctx, calls); err != nil {
+	q := r.ask(block)
+	changed := q.add(r.call(selectorChanged, state))
+	owner := q.add(r.call(selectorOwner, state))
+	logs := q.add(r.logs(quantity(r.network.FromBlock), block))
+	sum := q.add(r.call(selectorHistory, state))
+	if err := q.send(ctx); err != nil {
 		return err
 	}
-	if err := r.compareChain(calls[asked:]); err != nil {
+	if err := r.state(&q.calls[changed], &q.calls[owner]); err != nil {
 		return err
 	}
-	code := calls[min(asked+1, len(calls)):]
-	before, err := blockOf(&calls[0])
+	r.node.known.Store(true)
+	if err := r.accumulator(&q.calls[sum]); err != nil {
+		return err
+	}
+	return r.history(ctx, &q.calls[logs])
+}
+
+// confirm asks whether r.warm is still the whole history: the last change is in the same block of the same chain (a block's hash stands
+// for all that came before it), and the accumulator, if there is one, is the same. If not, it is errOther.
+func (r *reading) confirm(ctx context.Context, block string, state any) error {
+	w := r.warm
+	q := r.ask(block)
+	changed := q.add(r.call(selectorChanged, state))
+	last, sum := -1, -1
+	if w.changed != (Block{}) {
+		last = q.add(headerCall(quantity(w.changed.Number)))
+	}
+	if w.sum != nil {
+		sum = q.add(r.call(selectorHistory, state))
+	}
+	if err := q.send(ctx); err != nil {
+		return err
+	}
+	word, err := wordOfCall(&q.calls[changed])
 	if err != nil {
 		return err
 	}
-	if r.head, err = blockOf(&calls[4]); err != nil {
+	if n, err := wordUint(word[:]); err != nil || n != w.changed.Number {
+		return errOther
+	}
+	if last >= 0 {
+		if b, err := blockOf(&q.calls[last]); err != nil || b != w.changed {
+			return errOther
+		}
+	}
+	if sum >= 0 {
+		if word, err := wordOfCall(&q.calls[sum]); err != nil || word != *w.sum {
+			return errOther
+		}
+	}
+	r.node.known.Store(true)
+	r.changed, r.owner, r.sum, r.events, r.blocks = w.changed.Number, w.owner, w.sum, w.events, w.blocks
+	if !r.versionFits() {
+		return errOther
+	}
+	return nil
+}
+
+// versionFits compares the block of at.Block with the one in which an event of that block is.
+func (r *reading) versionFits() bool {
+	known, ok := r.blocks[r.at.Block]
+	return !ok || r.version == (Block{}) || known.Hash == r.version.Hash
+}
+
+// request is one batch about a block. The block's header stands at both ends: if it is the same twice, what stands between was
+// answered as of that block.
+type request struct {
+	*reading
+	block string
+	calls []ethrpc.Call
+
+	version, tag, chain, code int // where these answers stand; 0 means not asked for
+}
+
+func headerCall(block string) ethrpc.Call {
+	return ethrpc.Call{Method: "eth_getBlockByNumber", Params: []any{block, false}}
+}
+
+func (r *reading) ask(block string) *request {
+	q := &request{reading: r, block: block, calls: make([]ethrpc.Call, 0, 10)}
+	q.add(headerCall(block))
+	return q
+}
+
+func (q *request) add(c ethrpc.Call) int {
+	q.calls = append(q.calls, c)
+	return len(q.calls) - 1
+}
+
+// send sends the batch and looks at everything in it that is not about the identity.
+func (q *request) send(ctx context.Context) error {
+	r := q.reading
+	again := q.add(headerCall(q.block))
+	if r.at.Block != 0 {
+		q.version = q.add(headerCall(quantity(r.at.Block)))
+	}
+	if r.final {
+		q.tag = q.add(headerCall(r.tag))
+	}
+	if !r.node.known.Load() {
+		q.chain = q.add(ethrpc.Call{Method: "eth_chainId"})
+		if r.network.CodeHash != ([32]byte{}) {
+			q.code = q.add(ethrpc.Call{Method: "eth_getCode", Params: []any{r.network.Registry.String(), q.block}})
+		}
+	}
+	if err := r.send(ctx, q.calls); err != nil {
 		return err
 	}
-	if r.at.Block != 0 {
-		if err := r.version(&calls[fixed]); err != nil {
+	if q.chain != 0 {
+		if err := compareChain(r.network, &q.calls[q.chain]); err != nil {
+			return err
+		}
+	}
+	before, err := blockOf(&q.calls[0])
+	if err != nil {
+		return err
+	}
+	if r.head, err = blockOf(&q.calls[again]); err != nil {
+		return err
+	}
+	if q.version != 0 {
+		if err := r.versionOf(&q.calls[q.version]); err != nil {
 			return err
 		}
 	}
@@ -143,21 +241,57 @@ func (r *reading) batch(ctx context.Context, block string, state any, last strin
 	if r.head.Number < r.network.FromBlock {
 		return fault(did.Unavailable, "the registry is younger than the block read from ("+r.tag+")")
 	}
-	if err := r.compareCode(code); err != nil {
-		return err
+	if q.tag != 0 {
+		if newest, err := blockOf(&q.calls[q.tag]); err != nil || newest.Number < r.head.Number {
+			return fault(did.Unavailable, "the block is not "+r.tag+" yet")
+		}
 	}
-	if err := r.state(&calls[1], &calls[2]); err != nil {
-		return err
+	if q.code != 0 {
+		return compareCode(r.network, &q.calls[q.code])
 	}
-	r.node.known.Store(true)
-	if err := r.accumulator(&calls[5]); err != nil {
-		return err
-	}
-	return r.history(ctx, &calls[3])
+	return nil
 }
 
 func (r *reading) send(ctx context.Context, calls []ethrpc.Call) error {
-	err := r.node.client.Batch(ctx, calls)
+	return r.node.send(ctx, calls)
+}
+
+// sendParts sends many calls as several requests, a few at a time.
+func (r *reading) sendParts(ctx context.Context, calls []ethrpc.Call, size int) error {
+	const atOnce = 4
+	if len(calls) <= size {
+		if len(calls) == 0 {
+			return nil
+		}
+		return r.send(ctx, calls)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	parts := slices.Collect(slices.Chunk(calls, size))
+	var next atomic.Int64
+	errs := make([]error, min(atOnce, len(parts)))
+	var wg sync.WaitGroup
+	for i := range errs {
+		wg.Go(func() {
+			for at := int(next.Add(1)) - 1; at < len(parts); at = int(next.Add(1)) - 1 {
+				if errs[i] = r.send(ctx, parts[at]); errs[i] != nil {
+					next.Store(int64(len(parts)))
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (n *node) send(ctx context.Context, calls []ethrpc.Call) error {
+	err := n.client.Batch(ctx, calls)
 	switch {
 	case err == nil:
 		return nil
@@ -188,38 +322,30 @@ func (r *reading) logs(first, last string) ethrpc.Call {
 	}}}
 }
 
-// compareChain looks at the chain id, if it was asked for.
-func (r *reading) compareChain(calls []ethrpc.Call) error {
-	if len(calls) == 0 {
-		return nil
-	}
-	id, err := quantityOf(&calls[0])
+func compareChain(n *Network, c *ethrpc.Call) error {
+	id, err := quantityOf(c)
 	if err != nil {
 		return err
 	}
-	if id != r.network.ChainID {
+	if id != n.ChainID {
 		return fault(did.WrongChain, "the node is on another chain")
 	}
 	return nil
 }
 
-// compareCode looks at the registry's code, if it was asked for.
-func (r *reading) compareCode(calls []ethrpc.Call) error {
-	if len(calls) == 0 {
-		return nil
-	}
-	code, err := bytesOfCall(&calls[0])
+func compareCode(n *Network, c *ethrpc.Call) error {
+	code, err := bytesOfCall(c)
 	if err != nil {
 		return err
 	}
-	if keccak(code) != r.network.CodeHash {
+	if keccak(code) != n.CodeHash {
 		return fault(did.WrongChain, "the registry has another code than configured")
 	}
 	return nil
 }
 
-// version takes the header of the block asked for by number. A block after the head is no version, even if the node has it.
-func (r *reading) version(c *ethrpc.Call) error {
+// versionOf takes the header of the block asked for by number. A block after the head is no version, even if the node has it.
+func (r *reading) versionOf(c *ethrpc.Call) error {
 	if r.at.Block > r.head.Number {
 		return nil // momentOf answers
 	}
@@ -230,7 +356,7 @@ func (r *reading) version(c *ethrpc.Call) error {
 	if b.Number != r.at.Block {
 		return fault(did.GarbledAnswer, "another block than asked for")
 	}
-	r.blocks[b.Number] = b
+	r.version = b
 	return nil
 }
 
@@ -255,7 +381,7 @@ func (r *reading) state(changed, owner *ethrpc.Call) error {
 // the range is asked block by block.
 func (r *reading) history(ctx context.Context, c *ethrpc.Call) error {
 	var err error
-	r.events = nil
+	r.events, r.blocks = nil, make(map[uint64]Block, c.Value.Len())
 	switch {
 	case c.Err == nil:
 		r.events, err = r.take(c, r.network.FromBlock, r.head.Number)
@@ -267,6 +393,9 @@ func (r *reading) history(ctx context.Context, c *ethrpc.Call) error {
 	}
 	if err := r.closes(); err != nil {
 		return err
+	}
+	if !r.versionFits() {
+		return open("two blocks with one number")
 	}
 	if err := r.times(ctx); err != nil {
 		return err
@@ -311,7 +440,7 @@ func (r *reading) walk(ctx context.Context) ([]event, error) {
 			return nil, fault(did.IncompleteAnswer, "the node refuses ranges, and the history has too many blocks to ask one by one")
 		}
 		at := quantity(next)
-		calls := []ethrpc.Call{r.logs(at, at), {Method: "eth_getBlockByNumber", Params: []any{at, false}}}
+		calls := []ethrpc.Call{r.logs(at, at), headerCall(at)}
 		if err := r.send(ctx, calls); err != nil {
 			return nil, err
 		}
@@ -339,7 +468,7 @@ func (r *reading) walk(ctx context.Context) ([]event, error) {
 		next = events[0].previous
 	}
 	// A reorganisation during the walk would mix two chains.
-	calls := []ethrpc.Call{{Method: "eth_getBlockByNumber", Params: []any{quantity(r.head.Number), false}}}
+	calls := []ethrpc.Call{headerCall(quantity(r.head.Number))}
 	if err := r.send(ctx, calls); err != nil {
 		return nil, err
 	}
@@ -348,5 +477,7 @@ func (r *reading) walk(ctx context.Context) ([]event, error) {
 	}
 	return all, nil
 }
+
+var errOther = errors.New("didethr: the history is another one than it was")
 
 func tooMany() error { return fault(did.IncompleteAnswer, "a history of more events than are read") }

@@ -271,14 +271,14 @@ func TestLyingRealNode(t *testing.T) {
 			}
 			return answer
 		})
-		if _, err := w.resolver.Resolve(ctx, w.id, did.At{}); !errors.Is(err, did.IncompleteAnswer) {
+		if _, err := w.reader("latest", nil).Resolve(ctx, w.id, did.At{}); !errors.Is(err, did.IncompleteAnswer) {
 			t.Errorf("without %s: %v", name, err)
 		}
 	}
 	w.chain.Interfere(func(_, answer []byte) []byte {
 		return bytes.ReplaceAll(answer, []byte(`"timestamp"`), []byte(`"time"`))
 	})
-	if _, err := w.resolver.Resolve(ctx, w.id, did.At{}); !errors.Is(err, did.GarbledAnswer) {
+	if _, err := w.reader("latest", nil).Resolve(ctx, w.id, did.At{}); !errors.Is(err, did.GarbledAnswer) {
 		t.Errorf("headers without a time: %v", err)
 	}
 }

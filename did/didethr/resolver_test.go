@@ -139,10 +139,12 @@ func TestConfirmedBlocks(t *testing.T) {
 	c.receipts = true
 	r := c.serve(t)
 	for range 3 {
+		r.cache = newCache()
 		if _, err := r.Resolve(t.Context(), id, did.At{}); err != nil {
 			t.Fatal(err)
 		}
 	}
+	r.cache = newCache()
 	if c.requests != 4 {
 		t.Errorf("%d requests for three resolutions, want one more", c.requests)
 	}
@@ -454,6 +456,7 @@ func TestRangeRefused(t *testing.T) {
 		return result
 	}
 	c.tamper, c.stamps = refuse, false
+	r.cache = newCache()
 	got, err := r.Resolve(t.Context(), id, did.At{})
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Fatalf("got %+v, %v", got, err)
@@ -474,6 +477,7 @@ func TestRangeRefused(t *testing.T) {
 			}
 			return refuse(method, params, result)
 		}
+		r.cache = newCache()
 		if _, err := r.Resolve(t.Context(), id, did.At{}); !errors.Is(err, did.IncompleteAnswer) {
 			t.Errorf("error %v, want incompleteAnswer", err)
 		}
@@ -487,6 +491,7 @@ func TestRangeRefused(t *testing.T) {
 			}
 			return result
 		}
+		r.cache = newCache()
 		if _, err := r.Resolve(t.Context(), id, did.At{}); !errors.Is(err, did.IncompleteAnswer) {
 			t.Errorf("error %v, want incompleteAnswer", err)
 		}
@@ -503,6 +508,7 @@ func TestRangeRefused(t *testing.T) {
 			return result
 		}
 		c.requests = 0
+		r.cache = newCache()
 		if _, err := r.Resolve(t.Context(), id, did.At{}); !errors.Is(err, did.IncompleteAnswer) || c.requests > 5 {
 			t.Errorf("error %v after %d requests, want incompleteAnswer", err, c.requests)
 		}
@@ -514,6 +520,7 @@ func TestRangeRefused(t *testing.T) {
 			}
 			return refuse(method, params, result)
 		}
+		r.cache = newCache()
 		if _, err := r.Resolve(t.Context(), id, did.At{}); !errors.Is(err, did.IncompleteAnswer) {
 			t.Errorf("error %v, want incompleteAnswer", err)
 		}
@@ -536,6 +543,7 @@ func TestRangeRefused(t *testing.T) {
 			}
 			return result
 		}
+		r.cache = newCache()
 		if _, err := r.Resolve(t.Context(), id, did.At{}); !errors.Is(err, did.Unavailable) {
 			t.Errorf("error %v, want unavailable", err)
 		}

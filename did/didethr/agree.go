@@ -1,0 +1,175 @@
+package didethr
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/khyer/khyer/did"
+)
+
+// The levels of did.Anchor.Trust that reading gives.
+const (
+	trustAsserted = "asserted"
+	trustAgreed   = "agreed"
+)
+
+// statement is something that a node says as of a block.
+type statement[T any] interface {
+	block() Block
+	same(T) bool
+}
+
+// agree asks all nodes at once for the same thing and returns what k of them say, as soon as they do. Nodes differ about which block
+// is the newest. So where no k say the same at first, each block that k know to be final by their own word is taken in turn, the
+// newest first, and the others are asked about that block.
+func agree[T statement[T]](ctx context.Context, nodes []*node, k int, ask func(context.Context, *node, *Block) (T, error)) (T, error) {
+	var none T
+	votes := make([]vote[T], len(nodes))
+	begin := time.Now()
+	if t, ok := poll(ctx, nodes, k, votes, nil, func() time.Duration { return 2*time.Since(begin) + patience }, ask); ok {
+		return t, nil
+	}
+	for _, head := range candidates(votes, k) {
+		again := make([]vote[T], len(nodes))
+		for i, v := range votes {
+			if v.said && v.err == nil && v.what.block() == head {
+				again[i] = v
+			}
+		}
+		if t, ok := poll(ctx, nodes, k, again, &head, nil, ask); ok {
+			return t, nil
+		}
+		for i := range votes { // who was too slow at first may have answered now
+			if !votes[i].said || votes[i].err != nil {
+				votes[i] = again[i]
+			}
+		}
+	}
+	answered, first := 0, error(nil)
+	for _, v := range votes {
+		if v.said && v.err == nil {
+			answered++
+		} else if v.err != nil && first == nil {
+			first = v.err
+		}
+	}
+	switch {
+	case answered >= k:
+		return none, fault(did.Disagreement, "the operators that were asked contradict each other")
+	case first != nil:
+		return none, first
+	}
+	return none, fault(did.Unavailable, "too few of the endpoints answered")
+}
+
+// patience is the least time that is given to the others once enough have answered and do not say the same.
+const patience = 100 * time.Millisecond
+
+type vote[T any] struct {
+	said bool
+	what T
+	err  error
+}
+
+// poll asks those whose vote is open, until k votes are the same. It cancels the rest and waits for that. With a limit, it waits for
+// those who are slower than k others no longer than the limit says then.
+func poll[T statement[T]](ctx context.Context, nodes []*node, k int, votes []vote[T], pin *Block, limit func() time.Duration,
+	ask func(context.Context, *node, *Block) (T, error)) (t T, ok bool) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	type arrival struct {
+		i int
+		v vote[T]
+	}
+	arrivals := make(chan arrival, len(nodes))
+	waiting, answered := 0, 0
+	for i, n := range nodes {
+		if votes[i].said {
+			answered++
+			continue
+		}
+		waiting++
+		go func() {
+			what, err := ask(ctx, n, pin)
+			arrivals <- arrival{i, vote[T]{true, what, err}}
+		}()
+	}
+	var late <-chan time.Time
+	done := false
+	for waiting > 0 {
+		select {
+		case a := <-arrivals:
+			waiting--
+			if done {
+				continue // cancelled: that is no vote
+			}
+			votes[a.i] = a.v
+			if a.v.err != nil {
+				continue
+			}
+			answered++
+			same := 0
+			for _, v := range votes {
+				if v.said && v.err == nil && v.what.same(a.v.what) {
+					same++
+				}
+			}
+			if same >= k {
+				t, ok, done = a.v.what, true, true
+				cancel()
+			} else if answered >= k && limit != nil && late == nil {
+				late = time.After(limit())
+			}
+		case <-late:
+			done = true
+			cancel()
+		}
+	}
+	return t, ok
+}
+
+// candidates are the blocks that nodes named and that at least k nodes are not behind of, the newest first.
+func candidates[T statement[T]](votes []vote[T], k int) []Block {
+	var heads []Block
+	for _, v := range votes {
+		if v.said && v.err == nil {
+			heads = append(heads, v.what.block())
+		}
+	}
+	slices.SortFunc(heads, func(a, b Block) int {
+		return cmp.Or(cmp.Compare(b.Number, a.Number), bytes.Compare(a.Hash[:], b.Hash[:]))
+	})
+	if len(heads) >= k {
+		// Nothing newer than the k-th can be final for k of those who have answered.
+		newest := heads[k-1].Number
+		heads = slices.DeleteFunc(heads, func(b Block) bool { return b.Number > newest })
+	}
+	return slices.Compact(heads)
+}
+
+func (v view) block() Block { return v.head }
+
+// same tells whether two nodes say the same about an identity, in everything.
+func (v view) same(w view) bool {
+	if v.head != w.head || v.version != w.version {
+		return false
+	}
+	return v.record == w.record || v.record.same(w.record)
+}
+
+func (rec *record) same(other *record) bool {
+	if rec.changed != other.changed || rec.owner != other.owner || len(rec.events) != len(other.events) || (rec.sum == nil) != (other.sum == nil) ||
+		rec.sum != nil && *rec.sum != *other.sum {
+		return false
+	}
+	for i := range rec.events {
+		e, f := &rec.events[i], &other.events[i]
+		if e.block != f.block || e.index != f.index || !e.equal(*f) || rec.blocks[e.block] != other.blocks[f.block] {
+			return false
+		}
+	}
+	return true
+}
