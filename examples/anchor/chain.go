@@ -151,9 +151,11 @@ func (c *chain) look(ctx context.Context) error {
 	return err
 }
 
-// fund gives an account what it needs to write with: 0.01 ether.
+// ether is what an account gets to write with: a hundredth of one.
+var ether = big.NewInt(1e16)
+
 func (c *chain) fund(ctx context.Context, to didethr.Address) error {
-	_, err := c.registry.Fund(ctx, c.payer, to, big.NewInt(1e16))
+	_, err := c.registry.Fund(ctx, c.payer, to, ether)
 	return err
 }
 
