@@ -61,6 +61,12 @@ func fromRaw(c *curve, raw []byte) (Key, error) {
 		}
 		return fromForm(koblitz, pub.SerializeUncompressed())
 	}
+	if c == p256 {
+		point := guess256(raw)
+		if k, err := fromForm(c, point[:]); err == nil {
+			return k, nil
+		}
+	}
 	x, y := elliptic.UnmarshalCompressed(c.params, raw)
 	if x == nil {
 		return Key{}, fail(OffCurve)
