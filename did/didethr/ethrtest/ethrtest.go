@@ -21,6 +21,7 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/crypto"
+	"github.com/ethereum/go-ethereum/params"
 	"github.com/holiman/uint256"
 )
 
@@ -280,7 +281,8 @@ func (c *Chain) gasFor(from common.Address, to *common.Address, value *uint256.I
 	if err != nil {
 		return ample
 	}
-	return gas + gas/4
+	// A quarter more, as wallets give, but never more than a transaction may have (EIP-7825).
+	return max(gas, min(gas+gas/4, params.MaxTxGas))
 }
 
 // Receipt is the outcome of a transaction.
