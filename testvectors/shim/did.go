@@ -10,12 +10,19 @@ import (
 	"github.com/khyer/khyer/did/didethr"
 	"github.com/khyer/khyer/did/didjwk"
 	"github.com/khyer/khyer/did/didkey"
+	"github.com/khyer/khyer/did/didweb"
 	"github.com/khyer/khyer/internal/strictjson"
 )
 
 // resolveDID is did.resolve.
 func resolveDID(ctx context.Context, r *request) (answer, error) {
-	methods := did.Mux{"key": didkey.Resolver{}, "jwk": didjwk.Resolver{}}
+	hosts := map[string]string{}
+	r.members("did_web_hosts", func(host string, base strictjson.Value) { hosts[strings.ReplaceAll(host, "%3A", ":")], _ = base.Text() })
+	web, err := didweb.New(didweb.Config{InsecureHosts: hosts})
+	if err != nil {
+		r.fail("did_web_hosts", "cannot be used: "+err.Error())
+	}
+	methods := did.Mux{"key": didkey.Resolver{}, "jwk": didjwk.Resolver{}, "web": web}
 	options := request{v: r.v.Get("options")}
 	if networks := r.networks(); len(networks) > 0 {
 		ethr, err := didethr.New(didethr.Config{Networks: networks, Finality: options.text("finality")})
