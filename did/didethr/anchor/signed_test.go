@@ -4,8 +4,15 @@ import (
 	"bytes"
 	"context"
 	"math/big"
+	"reflect"
+	"strings"
 	"testing"
+	"time"
 
+	"github.com/ethereum/go-ethereum/accounts/abi"
+	"github.com/ethereum/go-ethereum/common"
+
+	"github.com/khyer/khyer/did/didethr"
 	"github.com/khyer/khyer/did/didethr/ethrtest"
 )
 
@@ -168,6 +175,90 @@ func TestSignatureForAnotherPlace(t *testing.T) {
 	// What the deployed registries have signed, without a chain id, means nothing here.
 	legacy := keccak(append(append(append([]byte{0x19, 0}, w.registry[:]...), make([]byte, 32)...), append(id[:], append([]byte("changeOwner"), helper[:]...)...)...))
 	w.notTheOwner(signedCall(id, "ChangeOwner", helper, noDeadline, w.signature(dorji, legacy)))
+}
+
+// TestReplayOnAnotherChain is fault F6: the same registry at the same address on two chains, and a signature that one of them took.
+func TestReplayOnAnotherChain(t *testing.T) {
+	here, there := newWorld(t, ethrtest.Options{ChainID: 1001}), newWorld(t, ethrtest.Options{ChainID: 1002})
+	if here.registry != there.registry {
+		t.Fatal("the registries have two addresses")
+	}
+	for _, op := range signedOps {
+		data := here.sign(dorji, here.id(dorji), op, here.id(karma))
+		there.notTheOwner(data)
+		here.must(relay, data)
+		there.notTheOwner(data)
+		if op == "ChangeOwner" {
+			return
+		}
+	}
+}
+
+// TestExpiredSignature: a deadline is the last second in which a signature is good.
+func TestExpiredSignature(t *testing.T) {
+	w := newWorld(t, ethrtest.Options{})
+	id := w.id(dorji)
+	for _, op := range []string{"SetAttribute", "RevokeAttribute", "AddDelegate", "RevokeDelegate", "ChangeOwner"} {
+		until := w.chain.Now().Unix() + 100
+		signed := func(deadline, claimed int64) []byte {
+			d := digest(w.chain.ChainID(), w.registry, id, op, w.id(karma), w.nonce(id), uint64(deadline))
+			return signedCall(id, op, w.id(karma), uint64(claimed), w.signature(dorji, d))
+		}
+		w.chain.SetTime(time.Unix(until, 0))
+		if r := w.must(relay, signed(until, until)); r.Block.Time.Unix() != until {
+			t.Fatal("the block has another time")
+		}
+		w.refused(relay, "expired", signed(until-1, until-1))
+		w.refused(relay, "expired", signed(0, 0))
+		if r := w.do(relay, signed(until, until)); r.OK {
+			t.Error("a block later it was accepted")
+		}
+		// Whoever sends it cannot give it more time: the deadline is signed too.
+		w.notTheOwner(signed(until-1, noDeadline))
+	}
+}
+
+// TestSignatureOfWrongLength: among them the short form of EIP-2098, and a signature with a byte behind it.
+func TestSignatureOfWrongLength(t *testing.T) {
+	w := newWorld(t, ethrtest.Options{})
+	id := w.id(dorji)
+	sig := w.signature(dorji, digest(w.chain.ChainID(), w.registry, id, "SetAttribute", [20]byte{}, 0, noDeadline))
+	short := bytes.Clone(sig[:64])
+	short[32] |= (sig[64] - 27) << 7
+	for _, bad := range [][]byte{nil, short, sig[:64], append(bytes.Clone(sig), 0), append(bytes.Clone(sig), sig...), make([]byte, 65)} {
+		w.refused(relay, "bad_signature", w.setSigned(bad))
+	}
+	w.must(relay, w.setSigned(sig))
+}
+
+// TestVoidedSignature: an owner takes back what was signed by changing the owner to itself.
+func TestVoidedSignature(t *testing.T) {
+	w := newWorld(t, ethrtest.Options{})
+	id := w.id(dorji)
+	old := w.sign(dorji, id, "AddDelegate", w.id(relay))
+	w.must(dorji, changeOwner(id, id))
+	w.notTheOwner(old)
+	w.must(relay, w.sign(dorji, id, "AddDelegate", w.id(relay)))
+}
+
+// TestDomain: what eip712Domain says (EIP-5267) is what signatures are checked against.
+func TestDomain(t *testing.T) {
+	w := newWorld(t, ethrtest.Options{ChainID: 4711})
+	registry, err := abi.JSON(strings.NewReader(RegistryABI()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out hexBytes
+	to := didethr.Address(w.registry)
+	w.ask(&out, "eth_call", newCall(didethr.Address{}, &to, nil, pack("eip712Domain()")), "latest")
+	got, err := registry.Unpack("eip712Domain", out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []any{[1]byte{0x0f}, "EthereumDIDRegistry", "1", big.NewInt(4711), common.Address(w.registry), [32]byte{}, []*big.Int{}}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("the domain is %v", got)
+	}
 }
 
 // TestTwinOfASignature: (r, n-s) with the other v recovers to the same key, and is refused (EIP-2).
