@@ -2,7 +2,6 @@ package didethr
 
 import (
 	"bytes"
-	"crypto/ed25519"
 	"encoding/json"
 	"strconv"
 	"strings"
@@ -37,7 +36,7 @@ func (s *state) renders(n attributeName, value []byte) bool {
 	case s.profile == V11:
 		return rendersV11(n, value)
 	case n.algorithm == "Secp256k1":
-		return parseSecp256k1(value) != nil
+		return points.get(n.algorithm, value).usable
 	}
 	return true
 }
@@ -70,7 +69,7 @@ func (s *state) account(a Address) string {
 }
 
 // document builds the DID document (method specification, sections "Read (Resolve)" and "Delete (Revoke)").
-func (s *state) document() *did.Document {
+func (s *state) document(listed []*entry) *did.Document {
 	doc := &did.Document{
 		ID:                 s.ident.did,
 		VerificationMethod: []did.Method{},
@@ -104,7 +103,7 @@ func (s *state) document() *did.Document {
 		}
 		add(m, did.Authentication, did.AssertionMethod)
 	}
-	for _, x := range s.listed() {
+	for _, x := range listed {
 		if x.kind == serviceEntry {
 			doc.Service = append(doc.Service, did.Service{ID: x.current(s), Type: x.name.algorithm, Endpoint: endpoint(x.value)})
 			continue
@@ -132,9 +131,7 @@ func (s *state) entryMethod(x *entry) did.Method {
 	switch x.name.algorithm {
 	case "Secp256k1":
 		m.Type = typeSecp256k1
-		if k, err := pubkey.New(parseSecp256k1(x.value)); err == nil {
-			m.PublicKeyJwk = k.JWK()
-		}
+		m.PublicKeyJwk = x.public.key.JWK()
 	case "Ed25519":
 		m.Type, m.PublicKeyMultibase = typeEd25519, base58("\xed\x01", x.value)
 	case "X25519":
@@ -221,35 +218,4 @@ func isEndpoint(v any) bool {
 		return true
 	}
 	return false
-}
-
-// public gives the usable key of an entry. Reading a point costs more than all else, so it is done once.
-func (x *entry) public() (pubkey.Key, bool) {
-	if !x.parsed {
-		x.pub, x.usable = x.parse()
-		x.parsed = true
-	}
-	return x.pub, x.usable
-}
-
-func (x *entry) parse() (pubkey.Key, bool) {
-	var k pubkey.Key
-	var err error
-	switch {
-	case x.kind == serviceEntry:
-		return k, false
-	case x.kind == delegateEntry:
-		return pubkey.FromAddress(x.delegate), true
-	case x.name.algorithm == "Secp256k1":
-		k, err = pubkey.New(parseSecp256k1(x.value))
-	case x.name.algorithm == "Ed25519":
-		k, err = pubkey.New(ed25519.PublicKey(x.value))
-	case x.name.algorithm == "X25519":
-		k, err = pubkey.ParseMultikey(base58("\xec\x01", x.value))
-	case x.name.algorithm == "Multikey":
-		k, err = pubkey.ParseMultikey(base58("", x.value))
-	default:
-		return k, false
-	}
-	return k, err == nil
 }

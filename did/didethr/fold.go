@@ -2,7 +2,6 @@ package didethr
 
 import (
 	"cmp"
-	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -96,11 +95,9 @@ type entry struct {
 	name     attributeName // attributes only
 	value    []byte
 	delegate Address
-	order    int // place in the document; 0 while it is not listed
+	public   public // zero if the entry gives no usable key
+	order    int    // place in the document; 0 while it is not listed
 	lives    []life
-
-	pub            pubkey.Key
-	parsed, usable bool
 }
 
 type entryKind uint8
@@ -111,14 +108,20 @@ const (
 	serviceEntry
 )
 
+// entryName tells entries apart: what kind of event set it, the attribute's name or delegate's type, and the value or delegate.
+type entryName struct {
+	kind        eventKind
+	name, value string
+}
+
 // life is a time in which an entry was set and not revoked. A revocation ends it for good; setting the entry again afterwards begins
-// another one.
+// another one. Two events can have one time: what came first is decided by their positions in the history, never by their times.
 type life struct {
-	ids     []int // numbers of its events, the newest last
-	from    uint64
-	until   uint64
-	revoked uint64 // 0 if it was not
-	last    int    // position in the history of the event that last touched it
+	ids         []int // numbers of its events, the newest last
+	from        uint64
+	until       uint64
+	revoked     uint64 // 0 if it was not
+	first, last int    // positions of the events that began it and that last touched it
 }
 
 // state is a document in the making.
@@ -129,7 +132,7 @@ type state struct {
 	now      uint64
 	owner    Address
 	owners   []tenure
-	entries  map[string]*entry
+	entries  map[entryName]*entry
 	sequence []*entry // in the order of creation
 	placed   int
 	keys     int // the two counters of the method specification, section "id properties of entries"
@@ -138,10 +141,11 @@ type state struct {
 	meta     did.Metadata
 }
 
-// tenure is a time in which an address owned the identity.
+// tenure is a time in which an address owned the identity. The newest has no end.
 type tenure struct {
 	owner       Address
 	from, until uint64
+	first       int // position of the event that began it; -1 for the first owner
 }
 
 // fold applies events, which are all that the chain has up to head.
@@ -150,28 +154,11 @@ func fold(n *Network, ident identifier, events []event, head Block, blocks map[u
 	if err != nil {
 		return nil, err
 	}
-	s := &state{ident: ident, profile: n.Profile, chainID: n.ChainID, now: m.now, owner: ident.identity, entries: map[string]*entry{}}
-	s.owners = []tenure{{owner: ident.identity}}
-	for i := range events {
-		e := &events[i]
-		if !e.text && e.kind != ownerChanged {
-			continue // not DID data: no version of the document, and no number
-		}
-		b, ok := blocks[e.block]
-		if e.block == head.Number {
-			b, ok = head, true
-		}
-		if !ok {
-			return nil, fault(did.IncompleteAnswer, "the time of a block with an event is missing")
-		}
-		if e.block > m.block || b.Time > m.time {
-			s.meta.NextVersionID, s.meta.NextUpdate = strconv.FormatUint(e.block, 10), unix(b.Time)
-			break
-		}
-		s.meta.VersionID, s.meta.Updated = strconv.FormatUint(e.block, 10), unix(b.Time)
-		if s.apply(e, b.Time, i) {
-			break // the deactivation: whatever the registry let somebody write after it does not count (fault F3)
-		}
+	s := &state{ident: ident, profile: n.Profile, chainID: n.ChainID, now: m.now, owner: ident.identity,
+		entries: make(map[entryName]*entry, len(events))}
+	s.owners = []tenure{{owner: ident.identity, first: -1}}
+	if err := s.run(events, m, head, blocks); err != nil {
+		return nil, err
 	}
 	anchor := did.Anchor{Chain: n.chain(), Block: head.Number, Hash: head.Hash, Time: unix(head.Time), Trust: "asserted"}
 	if at.Block != 0 && at.Block != head.Number {
@@ -181,13 +168,49 @@ func fold(n *Network, ident identifier, events []event, head Block, blocks map[u
 	if at.Block != 0 {
 		anchor.Tag = strconv.FormatUint(at.Block, 10)
 	}
+	listed := s.listed()
 	return &did.Resolution{
-		Document:    s.document(),
-		Keys:        s.history(),
+		Document:    s.document(listed),
+		Keys:        s.history(listed),
 		Deactivated: s.ended != 0,
 		Metadata:    s.meta,
 		Anchor:      anchor,
 	}, nil
+}
+
+// run applies the events that have happened by m, and learns of the first one that has not.
+func (s *state) run(events []event, m moment, head Block, blocks map[uint64]Block) error {
+	var current, last Block // of the event, and of the newest one that has happened
+	defer func() {
+		if last.Number != 0 || last.Time != 0 {
+			s.meta.VersionID, s.meta.Updated = strconv.FormatUint(last.Number, 10), unix(last.Time)
+		}
+	}()
+	for i := range events {
+		e := &events[i]
+		if !e.text && e.kind != ownerChanged {
+			continue // not DID data: no version of the document, and no number
+		}
+		if i == 0 || e.block != current.Number {
+			var ok bool
+			current, ok = blocks[e.block]
+			if e.block == head.Number {
+				current, ok = head, true
+			}
+			if !ok {
+				return fault(did.IncompleteAnswer, "the time of a block with an event is missing")
+			}
+		}
+		if e.block > m.block || current.Time > m.time {
+			s.meta.NextVersionID, s.meta.NextUpdate = strconv.FormatUint(e.block, 10), unix(current.Time)
+			break
+		}
+		last = current
+		if s.apply(e, current.Time, i) {
+			break // the deactivation: whatever the registry let somebody write after it does not count (fault F3)
+		}
+	}
+	return nil
 }
 
 func unix(t uint64) time.Time { return time.Unix(int64(t), 0).UTC() }
@@ -198,7 +221,7 @@ func (s *state) apply(e *event, blockTime uint64, position int) bool {
 	case ownerChanged:
 		if e.party != s.owner {
 			s.owners[len(s.owners)-1].until = blockTime
-			s.owners = append(s.owners, tenure{owner: e.party, from: blockTime})
+			s.owners = append(s.owners, tenure{owner: e.party, from: blockTime, first: position})
 		}
 		if s.owner = e.party; e.party == (Address{}) {
 			s.ended = max(blockTime, 1)
@@ -207,9 +230,13 @@ func (s *state) apply(e *event, blockTime uint64, position int) bool {
 	case delegateChanged:
 		s.keys++
 		if p, class, ok := delegateType(e.name); ok {
-			s.set(e, "d/"+e.name+"/"+string(e.party[:]), s.keys, blockTime, position, func() *entry {
-				return &entry{kind: delegateEntry, purposes: p, class: class, delegate: e.party}
-			})
+			x := s.entries[entryName{delegateChanged, e.name, string(e.party[:])}]
+			if x == nil && e.validTo > blockTime {
+				x = s.create(entryName{delegateChanged, e.name, string(e.party[:])})
+				x.kind, x.purposes, x.class, x.delegate = delegateEntry, p, class, e.party
+				x.public = publicOf(pubkey.FromAddress(e.party))
+			}
+			s.set(x, e, s.keys, blockTime, position)
 		}
 	case attributeChanged:
 		s.attribute(e, blockTime, position)
@@ -227,40 +254,47 @@ func (s *state) attribute(e *event, blockTime uint64, position int) {
 		s.services++
 		number = s.services
 	}
-	name, ok := parseAttributeName(e.name)
-	if !ok || len(e.value) > maxValue || !s.renders(name, e.value) {
-		return
-	}
-	s.set(e, "a/"+e.name+"\x00"+string(e.value), number, blockTime, position, func() *entry {
-		if name.section == "svc" {
-			return &entry{kind: serviceEntry, name: name, value: e.value}
+	x := s.entries[entryName{attributeChanged, e.name, string(e.value)}]
+	if x == nil && e.validTo > blockTime {
+		name, ok := parseAttributeName(e.name)
+		if !ok || len(e.value) > maxValue || !s.renders(name, e.value) {
+			return
 		}
-		p, class := keyPurposes(name)
-		return &entry{kind: keyEntry, name: name, value: e.value, purposes: p, class: class}
-	})
+		x = s.create(entryName{attributeChanged, e.name, string(e.value)})
+		x.name, x.value = name, e.value
+		if x.kind = serviceEntry; name.section == "pub" {
+			x.kind = keyEntry
+			x.purposes, x.class = keyPurposes(name)
+			x.public = points.get(name.algorithm, e.value)
+		}
+	}
+	s.set(x, e, number, blockTime, position)
 }
 
-// set records that an event set or revoked an entry. validTo decides twice, against two times. Against the time of its own block it
-// tells a setting from a revocation, for good (registries revoke by writing the block's own time, or 0). Against the time asked about
-// it tells whether the entry is listed, and so its place: an entry that was not listed goes to the end.
-func (s *state) set(e *event, key string, number int, blockTime uint64, position int, create func() *entry) {
-	x := s.entries[key]
+func (s *state) create(n entryName) *entry {
+	x := &entry{}
+	s.entries[n] = x
+	s.sequence = append(s.sequence, x)
+	return x
+}
+
+// set records that an event set or revoked an entry, which is nil if nothing set it before. validTo decides twice, against two times.
+// Against the time of its own block it tells a setting from a revocation, for good (registries revoke by writing the block's own time,
+// or 0). Against the time asked about it tells whether the entry is listed, and so its place: an entry that was not listed goes to the
+// end.
+func (s *state) set(x *entry, e *event, number int, blockTime uint64, position int) {
+	if x == nil {
+		return
+	}
 	if e.validTo <= blockTime {
-		if x != nil {
-			x.order = 0
-			if l := x.life(); l.revoked == 0 {
-				l.revoked, l.last = max(blockTime, 1), position
-			}
+		x.order = 0
+		if l := x.life(); l.revoked == 0 {
+			l.revoked, l.last = max(blockTime, 1), position
 		}
 		return
 	}
-	if x == nil {
-		x = create()
-		s.entries[key] = x
-		s.sequence = append(s.sequence, x)
-	}
-	if l := x.life(); l == nil || l.revoked != 0 {
-		x.lives = append(x.lives, life{from: blockTime})
+	if len(x.lives) == 0 || x.life().revoked != 0 {
+		x.lives = append(x.lives, life{from: blockTime, first: position})
 	}
 	l := x.life()
 	l.ids, l.until, l.last = append(l.ids, number), e.validTo, position
@@ -273,18 +307,17 @@ func (s *state) set(e *event, key string, number int, blockTime uint64, position
 	}
 }
 
-func (x *entry) life() *life {
-	if len(x.lives) == 0 {
-		return nil
-	}
-	return &x.lives[len(x.lives)-1]
-}
+// life is the newest one. Every entry has one: it exists since an event set it.
+func (x *entry) life() *life { return &x.lives[len(x.lives)-1] }
 
 // listed returns the entries that stand in the document, in its order.
 func (s *state) listed() []*entry {
-	var out []*entry
+	if s.ended != 0 {
+		return nil
+	}
+	out := make([]*entry, 0, len(s.sequence))
 	for _, x := range s.sequence {
-		if x.order > 0 && s.ended == 0 {
+		if x.order > 0 {
 			out = append(out, x)
 		}
 	}
@@ -293,10 +326,11 @@ func (s *state) listed() []*entry {
 }
 
 func (x *entry) id(s *state, number int) string {
+	fragment := "#delegate-"
 	if x.kind == serviceEntry {
-		return fmt.Sprintf("%s#service-%d", s.ident.did, number)
+		fragment = "#service-"
 	}
-	return fmt.Sprintf("%s#delegate-%d", s.ident.did, number)
+	return s.ident.did.String() + fragment + strconv.Itoa(number)
 }
 
 // current is the id under which the document lists the entry.

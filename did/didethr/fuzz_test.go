@@ -44,10 +44,7 @@ func FuzzFold(f *testing.F) {
 			}
 		}
 		n := Network{Name: "dev", ChainID: c.chainID, Registry: c.registry}
-		h := History{Head: c.head(), Logs: c.logs, Blocks: map[uint64]Block{}}
-		for _, b := range c.blocks {
-			h.Blocks[b.Number] = b
-		}
+		h := historyOf(c)
 		r, err := Fold(n, h, id, did.At{}, time.Time{})
 		if err != nil {
 			return

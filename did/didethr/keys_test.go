@@ -26,14 +26,19 @@ func p256Value(n int) []byte {
 
 const veriKey = "did/pub/Multikey/veriKey"
 
-func resolveAt(t *testing.T, c *chain, id did.DID, clock time.Time) *did.Resolution {
-	t.Helper()
-	n := Network{Name: "dev", ChainID: c.chainID, Registry: c.registry}
+// historyOf is all that the chain has.
+func historyOf(c *chain) History {
 	h := History{Head: c.head(), Logs: c.logs, Blocks: map[uint64]Block{}}
 	for _, b := range c.blocks {
 		h.Blocks[b.Number] = b
 	}
-	res, err := Fold(n, h, id, did.At{}, clock)
+	return h
+}
+
+func resolveAt(t *testing.T, c *chain, id did.DID, clock time.Time) *did.Resolution {
+	t.Helper()
+	n := Network{Name: "dev", ChainID: c.chainID, Registry: c.registry}
+	res, err := Fold(n, historyOf(c), id, did.At{}, clock)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -179,7 +179,7 @@ func allZero(b []byte) bool {
 
 // decodeAll picks the registry's events about identity, in the order of the chain, without duplicates.
 func decodeAll(logs []Log, registry, identity Address) ([]event, error) {
-	var out []event
+	out := make([]event, 0, len(logs))
 	for i := range logs {
 		l := &logs[i]
 		if !l.isERC1056(registry, identity) {
