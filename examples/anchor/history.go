@@ -254,15 +254,15 @@ func verdictOn(r *did.Resolution, k did.Key, now time.Time) (string, style) {
 	_, err := r.Key(k.ID, did.AssertionMethod, signed)
 	switch {
 	case errors.Is(err, did.Deactivated):
-		return "refused: issuer_deactivated", red
+		return "issuer_deactivated", red
 	case errors.Is(err, did.KeyRevoked):
-		return "refused: issuer_key_revoked", red
+		return "issuer_key_revoked", red
 	case errors.Is(err, did.KeyWrongPurpose):
-		return "refused: issuer_key_wrong_purpose", red
+		return "issuer_key_wrong_purpose", red
 	case err != nil:
-		return "refused: " + err.Error(), red
+		return err.Error(), red
 	case k.Class != "":
-		return "refused: issuer_key_not_accepted, unless trusted by class", yellow
+		return "issuer_key_not_accepted", yellow
 	case !k.Until.IsZero() && !laterOf(now, r.Anchor.Time).Before(k.Until):
 		return "accepted where lapsed keys are", yellow
 	}

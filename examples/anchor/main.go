@@ -24,6 +24,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/khyer/khyer/did"
@@ -47,8 +48,14 @@ const (
 // run runs one command and returns the exit code.
 func run(ctx context.Context, args []string, p *page) int {
 	name := "story"
-	if len(args) > 0 && (args[0] == "" || args[0][0] != '-') {
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		name, args = args[0], args[1:]
+	} else if len(args) == 1 && strings.TrimLeft(args[0], "-") == "help" {
+		name = "help"
+	}
+	if name == "help" {
+		usage(p.out)
+		return done
 	}
 	c, ok := commands[name]
 	if !ok {
@@ -60,6 +67,9 @@ func run(ctx context.Context, args []string, p *page) int {
 	flags.Usage = func() {
 		fmt.Fprintf(p.err, "usage: anchor %s %s\n%s\n", name, c.args, c.does)
 		flags.PrintDefaults()
+		if strings.Contains(c.args, "KEY") || strings.Contains(c.args, "OLD") {
+			fmt.Fprintln(p.err, howKeysAreNamed)
+		}
 	}
 	do := c.prepare(flags)
 	if err := flags.Parse(args); err != nil {

@@ -49,7 +49,8 @@ func (p *page) timeline(h *history) {
 		p.line("  There is more: go on with -from %s\n", h.More)
 	}
 
-	rows = [][]cell{cells(dim, "key", "kid", "thumbprint", "counts from", "until", "a card that it signed meanwhile")}
+	byClass := false
+	rows = [][]cell{cells(dim, "key", "kid", "thumbprint", "counts from", "until", "a card that it signed")}
 	for _, l := range h.Keys {
 		const minutes = "2006-01-02 15:04"
 		until := format(l.Until, minutes, "for ever")
@@ -61,8 +62,12 @@ func (p *page) timeline(h *history) {
 			thumbprint = ends(l.Thumbprint)
 		}
 		rows = append(rows, []cell{{l.Name, bold}, {safe(l.KeyID), plain}, {thumbprint, plain}, {format(l.From, minutes, "always"), plain}, {until, plain}, {l.Verdict, l.style}})
+		byClass = byClass || l.Class != "" && l.style == yellow
 	}
 	p.grid(rows)
+	if byClass {
+		p.line("  A key that was not published for signing is accepted where the trust entry names its class.\n")
+	}
 }
 
 func (e event) String() string {
