@@ -3,6 +3,9 @@ package did
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -17,6 +20,9 @@ type Document struct {
 	VerificationMethod []Method
 	Relationships      map[Purpose][]string
 	Service            []Service
+	// Extra holds the members that are not known here, by name: a document that is passed on keeps them. No decision looks at them, and
+	// a name that is known here is left out.
+	Extra map[string]json.RawMessage
 }
 
 // Method is a verification method (DID Core 1.0 section 5.2, CID 1.0 section 2.2). At most one of the material members is set.
@@ -33,14 +39,17 @@ type Method struct {
 	Value string
 	// Expires and Revoked are the members of CID 1.0 section 2.2; zero means absent.
 	Expires, Revoked time.Time
+	Extra            map[string]json.RawMessage // as in Document; private keys are never among them
 }
 
-// Service is a service of a DID document (DID Core 1.0 section 5.4). Endpoint is a JSON string, object or array.
+// Service is a service of a DID document (DID Core 1.0 section 5.4). ID may be empty (CID 1.0 section 2.1.4). Endpoint is a JSON string,
+// object or array.
 type Service struct {
 	ID        string
 	Type      string
 	MoreTypes []string // further types, where a service has several
 	Endpoint  json.RawMessage
+	Extra     map[string]json.RawMessage // as in Document
 }
 
 // purposes in the order in which documents show them.
@@ -53,41 +62,21 @@ type documentJSON struct {
 	ID                   string            `json:"id"`
 	Controller           any               `json:"controller,omitempty"`
 	AlsoKnownAs          []string          `json:"alsoKnownAs,omitzero"`
-	VerificationMethod   []methodJSON      `json:"verificationMethod,omitzero"`
+	VerificationMethod   []Method          `json:"verificationMethod,omitzero"`
 	Authentication       []string          `json:"authentication,omitzero"`
 	AssertionMethod      []string          `json:"assertionMethod,omitzero"`
 	KeyAgreement         []string          `json:"keyAgreement,omitzero"`
 	CapabilityInvocation []string          `json:"capabilityInvocation,omitzero"`
 	CapabilityDelegation []string          `json:"capabilityDelegation,omitzero"`
-	Service              []serviceJSON     `json:"service,omitzero"`
-}
-
-type methodJSON struct {
-	ID                  string          `json:"id"`
-	Type                string          `json:"type,omitempty"`
-	Controller          string          `json:"controller"`
-	PublicKeyJwk        json.RawMessage `json:"publicKeyJwk,omitempty"`
-	PublicKeyMultibase  string          `json:"publicKeyMultibase,omitempty"`
-	PublicKeyHex        string          `json:"publicKeyHex,omitempty"`
-	PublicKeyBase58     string          `json:"publicKeyBase58,omitempty"`
-	PublicKeyBase64     string          `json:"publicKeyBase64,omitempty"`
-	PublicKeyPem        string          `json:"publicKeyPem,omitempty"`
-	BlockchainAccountID string          `json:"blockchainAccountId,omitempty"`
-	Value               string          `json:"value,omitempty"`
-	Expires             string          `json:"expires,omitempty"`
-	Revoked             string          `json:"revoked,omitempty"`
-}
-
-type serviceJSON struct {
-	ID       string          `json:"id"`
-	Type     any             `json:"type"`
-	Endpoint json.RawMessage `json:"serviceEndpoint"`
+	Service              []Service         `json:"service,omitzero"`
 }
 
 // MarshalJSON writes the document in the data model of DID Core 1.0 section 5. Lists that are nil are left out, lists that are empty
 // are written as such; @context is always an array; one controller is a string, several are an array.
 func (d Document) MarshalJSON() ([]byte, error) {
-	out := documentJSON{ID: d.ID.s, Controller: oneOrMany(d.Controller), AlsoKnownAs: d.AlsoKnownAs}
+	out := documentJSON{
+		ID: d.ID.s, Controller: oneOrMany(d.Controller), AlsoKnownAs: d.AlsoKnownAs, VerificationMethod: d.VerificationMethod, Service: d.Service,
+	}
 	if d.Context != nil {
 		out.Context = make([]json.RawMessage, 0, len(d.Context))
 	}
@@ -101,15 +90,6 @@ func (d Document) MarshalJSON() ([]byte, error) {
 		}
 		out.Context = append(out.Context, raw)
 	}
-	if d.VerificationMethod != nil {
-		out.VerificationMethod = make([]methodJSON, 0, len(d.VerificationMethod))
-	}
-	for _, m := range d.VerificationMethod {
-		out.VerificationMethod = append(out.VerificationMethod, methodJSON{
-			m.ID, m.Type, m.Controller, m.PublicKeyJwk, m.PublicKeyMultibase, m.PublicKeyHex, m.PublicKeyBase58, m.PublicKeyBase64,
-			m.PublicKeyPem, m.BlockchainAccountID, m.Value, stamp(m.Expires), stamp(m.Revoked),
-		})
-	}
 	for p, ids := range d.Relationships {
 		if ids == nil {
 			ids = []string{}
@@ -118,17 +98,78 @@ func (d Document) MarshalJSON() ([]byte, error) {
 			*slot = ids
 		}
 	}
-	if d.Service != nil {
-		out.Service = make([]serviceJSON, 0, len(d.Service))
+	return marshalWith(out, d.Extra, documentMembers)
+}
+
+// The members that are known here.
+var (
+	documentMembers = []string{
+		"@context", "id", "controller", "alsoKnownAs", "verificationMethod", "authentication", "assertionMethod", "keyAgreement",
+		"capabilityInvocation", "capabilityDelegation", "service",
 	}
-	for _, s := range d.Service {
-		types := any(s.Type)
-		if len(s.MoreTypes) > 0 {
-			types = append([]string{s.Type}, s.MoreTypes...)
+	methodMembers = []string{
+		"id", "type", "controller", "publicKeyJwk", "publicKeyMultibase", "publicKeyHex", "publicKeyBase58", "publicKeyBase64", "publicKeyPem",
+		"blockchainAccountId", "value", "expires", "revoked",
+	}
+	serviceMembers = []string{"id", "type", "serviceEndpoint"}
+)
+
+// MarshalJSON writes the method as a document holds it.
+func (m Method) MarshalJSON() ([]byte, error) {
+	return marshalWith(struct {
+		ID                  string          `json:"id"`
+		Type                string          `json:"type,omitempty"`
+		Controller          string          `json:"controller"`
+		PublicKeyJwk        json.RawMessage `json:"publicKeyJwk,omitempty"`
+		PublicKeyMultibase  string          `json:"publicKeyMultibase,omitempty"`
+		PublicKeyHex        string          `json:"publicKeyHex,omitempty"`
+		PublicKeyBase58     string          `json:"publicKeyBase58,omitempty"`
+		PublicKeyBase64     string          `json:"publicKeyBase64,omitempty"`
+		PublicKeyPem        string          `json:"publicKeyPem,omitempty"`
+		BlockchainAccountID string          `json:"blockchainAccountId,omitempty"`
+		Value               string          `json:"value,omitempty"`
+		Expires             string          `json:"expires,omitempty"`
+		Revoked             string          `json:"revoked,omitempty"`
+	}{
+		m.ID, m.Type, m.Controller, m.PublicKeyJwk, m.PublicKeyMultibase, m.PublicKeyHex, m.PublicKeyBase58, m.PublicKeyBase64,
+		m.PublicKeyPem, m.BlockchainAccountID, m.Value, stamp(m.Expires), stamp(m.Revoked),
+	}, m.Extra, methodMembers)
+}
+
+// MarshalJSON writes the service as a document holds it.
+func (s Service) MarshalJSON() ([]byte, error) {
+	types := any(s.Type)
+	if len(s.MoreTypes) > 0 {
+		types = append([]string{s.Type}, s.MoreTypes...)
+	}
+	return marshalWith(struct {
+		ID       string          `json:"id,omitempty"`
+		Type     any             `json:"type"`
+		Endpoint json.RawMessage `json:"serviceEndpoint"`
+	}{s.ID, types, s.Endpoint}, s.Extra, serviceMembers)
+}
+
+// marshalWith writes a struct that has at least one member and after it the further ones, in the order of their names.
+func marshalWith(v any, extra map[string]json.RawMessage, known []string) ([]byte, error) {
+	text, err := marshal(v)
+	if err != nil || len(extra) == 0 {
+		return text, err
+	}
+	text = text[:len(text)-1]
+	for _, name := range slices.Sorted(maps.Keys(extra)) {
+		if slices.Contains(known, name) {
+			continue
 		}
-		out.Service = append(out.Service, serviceJSON{s.ID, types, s.Endpoint})
+		key, err := marshal(name)
+		if err != nil {
+			return nil, err
+		}
+		if !json.Valid(extra[name]) {
+			return nil, errors.New("a further member is no JSON")
+		}
+		text = append(append(append(append(text, ','), key...), ':'), extra[name]...)
 	}
-	return marshal(out)
+	return append(text, '}'), nil
 }
 
 // marshal is json.Marshal without escapes for the <, > and & of a URL.

@@ -33,7 +33,7 @@ const full = `{
   "assertionMethod": ["#key-1", "did:example:registry#key-2", "did:example:other#key-9"],
   "service": [{"id": "#hub", "type": ["Hub", "Relay"], "serviceEndpoint": {"uri": "https://registry.example/a?b=1&c=<d>"}},
     {"id": "did:example:registry#two", "type": "Hub", "serviceEndpoint": "https://registry.example/"}],
-  "unknown": {"a": []}
+  "unknown": {"a":[]}
 }`
 
 func TestParseDocument(t *testing.T) {
@@ -49,7 +49,7 @@ func TestParseDocument(t *testing.T) {
 		VerificationMethod: []Method{
 			{ID: subject + "#key-1", Type: "JsonWebKey2020", Controller: subject, PublicKeyJwk: json.RawMessage(x256)},
 			{ID: subject + "#key-2", Type: "Multikey", Controller: subject, PublicKeyMultibase: "zDnaerDaTF5BXEavCrfRZEk316dpbLsfPDZ3WJ5hRTPFU2169",
-				Expires: time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)},
+				Expires: time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC), Extra: map[string]json.RawMessage{"unknown": json.RawMessage("1")}},
 			{ID: subject + "#login", Type: "Multikey", Controller: subject, PublicKeyMultibase: "z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK"},
 		},
 		Relationships: map[Purpose][]string{
@@ -60,6 +60,7 @@ func TestParseDocument(t *testing.T) {
 			{ID: subject + "#hub", Type: "Hub", MoreTypes: []string{"Relay"}, Endpoint: json.RawMessage(`{"uri": "https://registry.example/a?b=1&c=<d>"}`)},
 			{ID: subject + "#two", Type: "Hub", Endpoint: json.RawMessage(`"https://registry.example/"`)},
 		},
+		Extra: map[string]json.RawMessage{"unknown": json.RawMessage(`{"a":[]}`)},
 	}
 	if !reflect.DeepEqual(d, want) {
 		t.Errorf("got  %+v\nwant %+v", d, want)
@@ -166,7 +167,8 @@ func TestParseDocumentRefuses(t *testing.T) {
 		"revoked is null":                with(`"verificationMethod":[` + method("#x", key+`,"revoked":null`) + `]`),
 		"a relationship is a string":     with(`"assertionMethod":"#x"`), "a reference is a number": with(`"assertionMethod":[1]`),
 		"a bare reference": with(`"assertionMethod":["key-1"]`), "services are an object": with(`"service":{}`), "a service is a string": with(`"service":["x"]`),
-		"a service without id":       with(`"service":[{"type":"x","serviceEndpoint":"y"}]`),
+		"a service with an id that is empty": with(`"service":[{"id":"","type":"x","serviceEndpoint":"y"}]`), "a service with an id of null": with(`"service":[{"id":null,"type":"x","serviceEndpoint":"y"}]`),
+		"controller is a DID URL": with(`"controller":"did:example:a#b"`), "controller is a relative URL": with(`"controller":"/a"`), "controller is half a URL": with(`"controller":"https:"`),
 		"a service without type":     with(`"service":[{"id":"#x","serviceEndpoint":"y"}]`),
 		"a service without endpoint": with(`"service":[{"id":"#x","type":"y"}]`),
 		"two services of one id":     with(`"service":[{"id":"#x","type":"y","serviceEndpoint":"z"},{"id":"did:example:registry#x","type":"y","serviceEndpoint":"z"}]`),

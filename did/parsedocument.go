@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"maps"
+	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,7 +19,7 @@ const MaxDocument = 256 << 10
 // ParseDocument reads a DID document in JSON or JSON-LD form (DID Core 1.0 section 6). It is strict JSON, at most MaxDocument bytes,
 // without duplicate members. Methods that are embedded in a relationship are lifted into VerificationMethod, relative ids become
 // absolute against the document's id, and a second method or service with the same id is refused. Members that are not known are
-// dropped. The error is *Error with InvalidDIDDocument.
+// kept in Extra, but for those of a method whose name says that they hold a private key. The error is *Error with InvalidDIDDocument.
 //
 // The caller compares the document's id with the DID that was asked for.
 func ParseDocument(data []byte) (*Document, error) {
@@ -63,7 +66,22 @@ func parseDocument(data []byte) (*Document, error) {
 			}
 		}
 	}
+	p.doc.Extra = extra(v, documentMembers)
 	return p.doc, nil
+}
+
+// extra collects the members of an object that are not known.
+func extra(object strictjson.Value, known []string) (out map[string]json.RawMessage) {
+	for name, v := range object.Members() {
+		if slices.Contains(known, name) {
+			continue
+		}
+		if out == nil {
+			out = map[string]json.RawMessage{}
+		}
+		out[name] = bytes.Clone(v.Raw())
+	}
+	return out
 }
 
 func wrap(member string, err error) error { return errors.New(member + ": " + err.Error()) }
@@ -118,10 +136,23 @@ func (p *documentParser) controller(v strictjson.Value) (err error) {
 	p.doc.Controller, err = stringSet(v)
 	for _, c := range p.doc.Controller {
 		if err == nil {
-			err = checkDID(c)
+			err = checkController(c)
 		}
 	}
 	return err
+}
+
+// checkController takes a DID (DID Core 1.0 section 5.1.2), or a URL as DID Core 1.1 allows by CID 1.0 section 2.1.2. Of a method the
+// controller is a DID in both.
+func checkController(s string) error {
+	if strings.HasPrefix(s, "did:") {
+		return checkDID(s)
+	}
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme == "" || u.Host == "" && u.Opaque == "" {
+		return errors.New("neither a DID nor a URL")
+	}
+	return nil
 }
 
 func (p *documentParser) alsoKnownAs(v strictjson.Value) (err error) {
@@ -244,8 +275,16 @@ func (p *documentParser) method(v strictjson.Value) (string, error) {
 	if m.Revoked, err = dateTime(v.Get("revoked")); err != nil {
 		return "", wrap("revoked", err)
 	}
+	m.Extra = extra(v, methodMembers)
+	maps.DeleteFunc(m.Extra, func(name string, _ json.RawMessage) bool { return isPrivate(name) })
 	p.doc.VerificationMethod = append(p.doc.VerificationMethod, m)
 	return id, nil
+}
+
+// isPrivate reports whether a member holds a private key by its name (CID 1.0 section 2.2.4, and what older suites have). Whoever published
+// it has lost the key; passing it on would make it worse.
+func isPrivate(name string) bool {
+	return strings.HasPrefix(name, "secretKey") || strings.HasPrefix(name, "privateKey")
 }
 
 // material reads the key. A method may hold it in one form only (DID Core 1.0 section 5.2.1). An account beside a key occurs in
@@ -282,6 +321,9 @@ func (m *Method) material(v strictjson.Value) error {
 	if found > 1 {
 		return errors.New("a method holds several keys")
 	}
+	if found == 0 && m.BlockchainAccountID == "" {
+		m.Value, _ = v.Get("value").Text()
+	}
 	return nil
 }
 
@@ -312,13 +354,14 @@ func (p *documentParser) service(v strictjson.Value) error {
 			return errObject
 		}
 		id, ok := e.Get("id").Text()
-		if !ok || id == "" {
+		switch {
+		case !e.Get("id").Exists(): // allowed by CID 1.0 section 2.1.4
+		case !ok || id == "":
 			return wrap("id", errString)
-		}
-		if id[0] == '#' {
+		case id[0] == '#':
 			id = p.doc.ID.s + id
 		}
-		if seen[id] {
+		if id != "" && seen[id] {
 			return errDuplicate
 		}
 		seen[id] = true
@@ -332,7 +375,7 @@ func (p *documentParser) service(v strictjson.Value) error {
 		default:
 			return errors.New("serviceEndpoint: neither a string, an object nor an array")
 		}
-		s := Service{ID: id, Type: types[0], Endpoint: bytes.Clone(endpoint.Raw())}
+		s := Service{ID: id, Type: types[0], Endpoint: bytes.Clone(endpoint.Raw()), Extra: extra(e, serviceMembers)}
 		if len(types) > 1 {
 			s.MoreTypes = types[1:]
 		}
