@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ethereum/go-ethereum/common"
+
 	"github.com/khyer/khyer/did/didethr"
 	"github.com/khyer/khyer/did/didethr/anchor"
 	"github.com/khyer/khyer/did/didethr/ethrtest"
@@ -29,6 +31,7 @@ type ledger struct {
 	open     *anchor.Registry // nil until deploy
 	resolver *didethr.Resolver
 	kill     func() // ends anvil before the test ends
+	rich     string // geth's own account, which it signs for
 }
 
 // openEthrtest starts our own chain, openAnvil the foreign one; both are ended with the test.
@@ -43,6 +46,12 @@ func openEthrtest(t testing.TB, o ethrtest.Options) *ledger {
 	l.chain = chain
 	l.registry = didethr.Network{Name: "interop", ChainID: chain.ChainID(), RPC: []string{l.rpc}}
 	return l
+}
+
+// chains are those that a test may be run on; see geth_test.go for one more.
+var chains = map[string]func(testing.TB) *ledger{
+	"our chain": func(t testing.TB) *ledger { return openEthrtest(t, ethrtest.Options{}) },
+	"anvil":     openAnvil,
 }
 
 const anvilChain = 31337
@@ -140,7 +149,13 @@ func (l *ledger) owner(t testing.TB) *anchor.KeySigner {
 func (l *ledger) fund(t testing.TB, a didethr.Address) {
 	t.Helper()
 	ten := new(big.Int).Mul(big.NewInt(10), big.NewInt(1e18))
-	if l.chain == nil {
+	switch {
+	case l.rich != "":
+		var hash string
+		l.call(t, &hash, "eth_sendTransaction", map[string]any{"from": l.rich, "to": a.String(), "value": "0x" + ten.Text(16), "gas": "0x61a80"})
+		(&hand{l: l}).mined(t, common.HexToHash(hash))
+		return
+	case l.chain == nil:
 		l.call(t, nil, "anvil_setBalance", a.String(), "0x"+ten.Text(16))
 		return
 	}
@@ -164,6 +179,12 @@ func (l *ledger) deploy(t testing.TB) {
 func (l *ledger) use(t testing.TB, r *anchor.Registry) {
 	t.Helper()
 	l.open, l.registry = r, r.Network()
+	l.read(t)
+}
+
+// read makes the resolver.
+func (l *ledger) read(t testing.TB) {
+	t.Helper()
 	var err error
 	if l.resolver, err = didethr.New(didethr.Config{Networks: []didethr.Network{l.registry}, Finality: "latest"}); err != nil {
 		t.Fatal(err)

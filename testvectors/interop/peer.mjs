@@ -39,6 +39,27 @@ const ops = {
   // What a verifier sees: {payload, header, kb}. Without a nonce the peer looks at no key binding; it has no place for an audience.
   verify: async ({ sdjwt: shown, issuer: key, nonce }) => (await sdjwt(key)).verify(shown, { keyBindingNonce: nonce }),
 
+  // How long resolving takes, in ms, without this process's own start: each round with a new resolver (cold), and with that one again once
+  // ethers has forgotten the answers that it repeats for a quarter of a second (warm).
+  time: async ({ did, rpc, registry, chainId, name, rounds, warm }) => {
+    const out = { cold: [], warm: [] }
+    for (let i = 0; i < rounds; i++) {
+      const resolver = new Resolver(getResolver({ networks: [{ name: name || undefined, chainId, rpcUrl: rpc, registry }] }))
+      const once = async (into) => {
+        const begin = performance.now()
+        const { didDocument, didResolutionMetadata: m } = await resolver.resolve(did)
+        into.push(performance.now() - begin)
+        if (m.error) throw new Error(m.message)
+        out.methods = didDocument.verificationMethod.length
+      }
+      await once(out.cold)
+      if (i >= warm) continue
+      await new Promise((done) => setTimeout(done, 300))
+      await once(out.warm)
+    }
+    return out
+  },
+
   // The answer of DID Resolution: {didDocument, didDocumentMetadata, didResolutionMetadata}. The resolver is made anew each time, because
   // ethers repeats an answer for a quarter of a second.
   resolve: async ({ did, rpc, registry, chainId, name }) =>

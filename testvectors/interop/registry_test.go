@@ -107,7 +107,7 @@ func name32(s string) (out [32]byte) { copy(out[:], s); return out }
 func seconds(d time.Duration) *big.Int { return big.NewInt(int64(d / time.Second)) }
 
 // multikey is the value of a Multikey attribute.
-func (l *ledger) multikey(t *testing.T, k pubkey.Key) []byte {
+func (l *ledger) multikey(t testing.TB, k pubkey.Key) []byte {
 	t.Helper()
 	b, err := hex.DecodeString(l.raw("Multikey", k))
 	if err != nil {
