@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -27,6 +28,7 @@ type chain struct {
 	sums     bool              // whether the registry has our accumulator
 	receipts bool              // whether the node serves receipts
 	code     []byte
+	branch   byte // of the blocks that are mined
 
 	mu       sync.Mutex
 	tamper   func(method string, params []any, result any) any // may return *rpcError
@@ -55,7 +57,7 @@ func newChain() *chain {
 func (c *chain) mine(n int) {
 	for range n {
 		number := uint64(len(c.blocks))
-		c.blocks = append(c.blocks, Block{number, keccak([]byte("block"), binary.BigEndian.AppendUint64(nil, number)), uint64(testTime.Unix()) + 60*number})
+		c.blocks = append(c.blocks, Block{number, keccak([]byte("block"), binary.BigEndian.AppendUint64(nil, number), []byte{c.branch}), uint64(testTime.Unix()) + 60*number})
 	}
 }
 
@@ -169,7 +171,7 @@ func (c *chain) answer(method string, params []any) any {
 		return "0x" + hex.EncodeToString(c.code)
 	case "eth_getBlockByNumber":
 		if b, ok := c.block(c.number(params[0].(string))); ok {
-			return header(b)
+			return c.sealed(b)
 		}
 		return nil
 	case "eth_call":
@@ -193,6 +195,36 @@ func (c *chain) answer(method string, params []any) any {
 
 func header(b Block) map[string]any {
 	return map[string]any{"number": quantity(b.Number), "hash": hex32(b.Hash), "timestamp": quantity(b.Time)}
+}
+
+// sealed is a header with its parent and bloom.
+func (c *chain) sealed(b Block) map[string]any {
+	h := header(b)
+	parent, _ := c.block(b.Number - 1)
+	h["parentHash"] = hex32(parent.Hash)
+	var bloom [256]byte
+	for _, l := range c.logs {
+		if l.Block != b.Number {
+			continue
+		}
+		for _, v := range append([][]byte{l.Address[:]}, l.Topics[0][:], l.Topics[1][:]) {
+			sum := keccak(v)
+			for i := range 3 {
+				bit := binary.BigEndian.Uint16(sum[2*i:]) % 2048
+				bloom[255-bit/8] |= 1 << (bit % 8)
+			}
+		}
+	}
+	h["logsBloom"] = "0x" + hex.EncodeToString(bloom[:])
+	return h
+}
+
+// fork makes block n the newest one and drops what came after it; blocks mined from now on have other hashes.
+func (c *chain) fork(n uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.blocks, c.branch = c.blocks[:n+1], c.branch+1
+	c.logs = slices.DeleteFunc(c.logs, func(l Log) bool { return l.Block > n })
 }
 
 func (c *chain) view(params []any) any {
@@ -229,10 +261,10 @@ func (c *chain) view(params []any) any {
 
 func (c *chain) filter(f map[string]any) any {
 	first, last := c.number(f["fromBlock"].(string)), c.number(f["toBlock"].(string))
-	identity := f["topics"].([]any)[1]
+	topics := f["topics"].([]any)
 	out := []any{}
 	for _, l := range c.logs {
-		if l.Block >= first && l.Block <= last && l.Address == c.registry && hex32(l.Topics[1]) == identity {
+		if l.Block >= first && l.Block <= last && l.Address == c.registry && (len(topics) < 2 || hex32(l.Topics[1]) == topics[1]) {
 			out = append(out, c.logJSON(l))
 		}
 	}
