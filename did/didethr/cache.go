@@ -130,10 +130,7 @@ type cache struct {
 	order   *list.List                 // used last at the front
 	weight  int
 	watches map[*network]*watch
-<<<<<<< ours
-=======
 	epochs  uint64
->>>>>>> theirs
 }
 
 func newCache() *cache {

@@ -256,27 +256,18 @@ func (r *reading) send(ctx context.Context, calls []ethrpc.Call) error {
 	return r.node.send(ctx, calls)
 }
 
-<<<<<<< ours
-// sendParts sends many calls as several requests, a few at a time.
-func (r *reading) sendParts(ctx context.Context, calls []ethrpc.Call, size int) error {
-=======
 func (r *reading) sendParts(ctx context.Context, calls []ethrpc.Call, size int) error {
 	return r.node.sendParts(ctx, calls, size)
 }
 
 // sendParts sends many calls as several requests, a few at a time.
 func (n *node) sendParts(ctx context.Context, calls []ethrpc.Call, size int) error {
->>>>>>> theirs
 	const atOnce = 4
 	if len(calls) <= size {
 		if len(calls) == 0 {
 			return nil
 		}
-<<<<<<< ours
-		return r.send(ctx, calls)
-=======
 		return n.send(ctx, calls)
->>>>>>> theirs
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -287,11 +278,7 @@ func (n *node) sendParts(ctx context.Context, calls []ethrpc.Call, size int) err
 	for i := range errs {
 		wg.Go(func() {
 			for at := int(next.Add(1)) - 1; at < len(parts); at = int(next.Add(1)) - 1 {
-<<<<<<< ours
-				if errs[i] = r.send(ctx, parts[at]); errs[i] != nil {
-=======
 				if errs[i] = n.send(ctx, parts[at]); errs[i] != nil {
->>>>>>> theirs
 					next.Store(int64(len(parts)))
 					return
 				}

@@ -1,19 +1,6 @@
 package didethr
 
 import (
-<<<<<<< ours
-	"time"
-)
-
-type watch struct {
-	head  Block
-	epoch uint64
-	seen  time.Time
-	limit time.Duration
-}
-
-func (w *watch) current(now time.Time) bool { return w.epoch != 0 && now.Sub(w.seen) <= w.limit }
-=======
 	"bytes"
 	"context"
 	"errors"
@@ -481,4 +468,3 @@ func (s *stride) received(ctx context.Context, blocks []blockHeader) ([][]Addres
 	}
 	return out, nil
 }
->>>>>>> theirs
