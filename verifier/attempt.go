@@ -82,7 +82,7 @@ func (a *attempt) run(presentation []byte) (*Result, error) {
 		card.Mechanism = trust.ByDID
 	}
 	res := &Result{At: a.now}
-	if err := a.status(verified, &card, res); err != nil {
+	if err := a.status(verified, acc, &card, res); err != nil {
 		return nil, err
 	}
 	if err := a.replay(verified, res); err != nil {
@@ -121,7 +121,8 @@ func (a *attempt) read(v *credential.Verified) (Card, error) {
 	return card, nil
 }
 
-func (a *attempt) status(v *credential.Verified, card *Card, res *Result) error {
+// status looks the card's status up, where the trust entry says that the issuer's lists may be.
+func (a *attempt) status(v *credential.Verified, acc *trust.Accreditation, card *Card, res *Result) error {
 	if v.Status == nil {
 		return nil
 	}
@@ -132,11 +133,16 @@ func (a *attempt) status(v *credential.Verified, card *Card, res *Result) error 
 		}
 		return &Inconclusive{Reason: StatusUnavailable}
 	}
-	list, err := a.c.Status.StatusList(a.ctx, v.Status.URI, a.issuer, a.now)
+	signer, ok := acc.StatusSigner(v.Status.URI, a.issuer)
+	if !ok {
+		return &Inconclusive{Reason: StatusListNotAllowed}
+	}
+	list, err := a.c.Status.StatusList(a.ctx, v.Status.URI, signer, a.now)
 	if err != nil || list == nil {
 		return &Inconclusive{Reason: StatusUnavailable, Err: err, RetryAfter: 10 * time.Second}
 	}
-	if a.unfit(a.now.Sub(list.Issued), a.c.StatusAge) {
+	// The list's own exp may be sooner than the age that this deployment allows, and is never later.
+	if a.unfit(a.now.Sub(list.Issued), a.c.StatusAge) || !list.Expires.IsZero() && !a.now.Before(list.Expires.Add(max(a.c.Skew, 0))) {
 		return &Inconclusive{Reason: StatusStale, RetryAfter: time.Minute}
 	}
 	value, err := list.At(v.Status.Index)

@@ -66,7 +66,7 @@ func (a *attempt) trustFault(err error) error {
 
 // trustAnswers are the errors of a trust source that are answers. Any other Reason in an error is the source's own trouble.
 var trustAnswers = []Reason{
-	trust.IssuerNotTrusted, trust.TypeNotAccredited, trust.ChainMissing, trust.ChainHoldsAnchor, trust.ChainNotTrusted,
+	trust.IssuerNotTrusted, trust.TypeNotAccredited, trust.IssuerSuspended, trust.ChainMissing, trust.ChainHoldsAnchor, trust.ChainNotTrusted,
 	trust.CertificateSelfSigned, trust.CertificateNotForSigning, trust.CertificateOfOther, trust.CertificateExpired,
 	trust.CertificateNotYetValid, trust.CertificateAlgorithm, trust.CertificateExtensionUnknown,
 }

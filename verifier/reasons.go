@@ -23,20 +23,21 @@ const (
 	Replayed              Reason = "replayed"                  // this nonce was accepted before
 
 	// Inconclusive.
-	TrustUnavailable    Reason = "trust_source_unavailable"    // the trust source did not answer
-	ResolverFailed      Reason = "resolver_failed"             // the resolver failed
-	NetworkUnknown      Reason = "did_network_unknown"         // no resolver is configured for the network of the issuer's DID
-	MethodUnknown       Reason = "did_method_unknown"          // no resolver is configured for the method of the issuer's DID
-	ChainUnavailable    Reason = "chain_unavailable"           // the node did not answer
-	ChainGarbled        Reason = "chain_answer_garbled"        // the node answered something that is no answer
-	ChainIncomplete     Reason = "chain_answer_incomplete"     // the node's answer has a hole
-	ChainStale          Reason = "chain_head_stale"            // the block that the issuer's DID was read at, the newest finalized one by default, is too old
-	ChainWrong          Reason = "chain_is_another"            // the node serves another chain or registry
-	MetadataUnavailable Reason = "issuer_metadata_unavailable" // the JWT VC Issuer Metadata could not be had
-	HostNotAllowed      Reason = "issuer_host_not_allowed"     // the metadata lead to a host that the trust entry does not name
-	StatusUnavailable   Reason = "status_unavailable"          // the status list could not be had
-	StatusStale         Reason = "status_stale"                // the status list is too old
-	ReplayGuardFailed   Reason = "replay_guard_failed"         // the replay guard failed or is full
+	TrustUnavailable     Reason = "trust_source_unavailable"    // the trust source did not answer
+	ResolverFailed       Reason = "resolver_failed"             // the resolver failed
+	NetworkUnknown       Reason = "did_network_unknown"         // no resolver is configured for the network of the issuer's DID
+	MethodUnknown        Reason = "did_method_unknown"          // no resolver is configured for the method of the issuer's DID
+	ChainUnavailable     Reason = "chain_unavailable"           // the node did not answer
+	ChainGarbled         Reason = "chain_answer_garbled"        // the node answered something that is no answer
+	ChainIncomplete      Reason = "chain_answer_incomplete"     // the node's answer has a hole
+	ChainStale           Reason = "chain_head_stale"            // the block that the issuer's DID was read at, the newest finalized one by default, is too old
+	ChainWrong           Reason = "chain_is_another"            // the node serves another chain or registry
+	MetadataUnavailable  Reason = "issuer_metadata_unavailable" // the JWT VC Issuer Metadata could not be had
+	HostNotAllowed       Reason = "issuer_host_not_allowed"     // the metadata lead to a host that the trust entry does not name
+	StatusListNotAllowed Reason = "status_list_not_allowed"     // the card names a status list where the trust entry has none of its issuer's
+	StatusUnavailable    Reason = "status_unavailable"          // the status list could not be had
+	StatusStale          Reason = "status_stale"                // the status list is too old
+	ReplayGuardFailed    Reason = "replay_guard_failed"         // the replay guard failed or is full
 
 	// In Result.Skipped.
 	StatusNotChecked     Reason = "status_not_checked"      // skipped by InsecureNoStatus: the status of the card

@@ -360,7 +360,7 @@ func TestStatus(t *testing.T) {
 		w.rejected(want, false)
 	}
 	w = newWorld(t)
-	w.claims, w.config.Status = map[string]any{"status": map[string]any{"status_list": map[string]any{"idx": 4, "uri": "u"}}}, list(0, 0)
+	w.claims, w.config.Status = map[string]any{"status": map[string]any{"status_list": map[string]any{"idx": 4, "uri": "https://registry.example/lists/1"}}}, list(0, 0)
 	w.rejected(verifier.StatusOutOfRange, false)
 	w = newWorld(t)
 	w.claims, w.config.Status = ref, list(0, 25*time.Hour)
@@ -376,6 +376,17 @@ func TestStatus(t *testing.T) {
 	if res := w.accepted(); !reflect.DeepEqual(res.Skipped, []verifier.Reason{verifier.StatusNotChecked}) || res.Cards[0].Status != nil {
 		t.Errorf("%v %v: a status that was not asked for must not read as valid", res.Skipped, res.Cards[0].Status)
 	}
+	// A list ends when its issuer said, or sooner, and never later.
+	w = newWorld(t)
+	ending := list(0, time.Hour)
+	ending.list.Expires = now.Add(-time.Minute)
+	w.claims, w.config.Status = ref, ending
+	w.inconclusive(verifier.StatusStale)
+	w = newWorld(t)
+	lasting := list(0, 25*time.Hour)
+	lasting.list.Expires = now.Add(time.Hour)
+	w.claims, w.config.Status = ref, lasting
+	w.inconclusive(verifier.StatusStale)
 	// A list from the future would stay fresh until then.
 	w = newWorld(t)
 	w.claims, w.config.Status = ref, list(0, -time.Hour)
@@ -383,6 +394,58 @@ func TestStatus(t *testing.T) {
 	w = newWorld(t)
 	w.claims, w.config.Status = ref, &lists{list: &status.List{Issued: now}}
 	w.inconclusive(verifier.StatusUnavailable)
+}
+
+// TestStatusListElsewhere: the URI in a card is followed only below a prefix of its issuer's entry, and the entry says who signs there.
+func TestStatusListElsewhere(t *testing.T) {
+	for _, uri := range []string{
+		"https://registry.example/other/1", "https://registry.example/lists", "https://registry.example/lists/", "https://registry.example.evil.example/lists/1",
+		"http://registry.example/lists/1", "https://Registry.example/lists/1", "https://registry.example/lists/../admin", "https://registry.example/lists/%2e%2e/admin",
+		"https://registry.example/lists/./1", "https://registry.example/lists/1#2", "https://registry.example/lists/\\evil", "https://registry.example@evil.example/lists/1",
+		"https://registry.example/lists/1\n", "u",
+	} {
+		w := newWorld(t)
+		src := &lists{}
+		w.claims = map[string]any{"status": map[string]any{"status_list": map[string]any{"idx": 0, "uri": uri}}}
+		w.config.Status = src
+		w.inconclusive(verifier.StatusListNotAllowed)
+		if src.uri != "" {
+			t.Errorf("%q was asked for", src.uri)
+		}
+	}
+	l, err := status.NewList(8, []byte{0}, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t)
+	src := &lists{list: l}
+	w.claims = map[string]any{"status": map[string]any{"status_list": map[string]any{"idx": 0, "uri": "https://status.example/registry/b/7?of=3"}}}
+	w.config.Status = src
+	w.issuer.StatusLists = append(w.issuer.StatusLists, trust.StatusLists{Prefix: "https://status.example/registry/", Signer: "did:example:status"})
+	w.accepted()
+	if src.iss != "did:example:status" {
+		t.Errorf("asked for a list of %q", src.iss)
+	}
+}
+
+// TestSuspendedIssuer: cards of an issuer whose accreditation is suspended, and what becomes of its older cards.
+func TestSuspendedIssuer(t *testing.T) {
+	w := newWorld(t)
+	w.issuer.Suspended = now.Add(-time.Minute) // the card was signed an hour ago
+	w.rejected(trust.IssuerSuspended, true)
+	w = newWorld(t)
+	w.issuer.Suspended, w.issuer.SuspendedKeepsOlder = now.Add(-time.Minute), true
+	w.accepted()
+	w = newWorld(t)
+	w.issuer.Suspended, w.issuer.SuspendedKeepsOlder = now.Add(-2*time.Hour), true
+	w.rejected(trust.IssuerSuspended, true)
+	w = newWorld(t)
+	w.issuer.Suspended, w.issuer.SuspendedKeepsOlder = now.Add(-time.Minute), true
+	w.claims = map[string]any{"iat": nil} // a card that does not say when it was signed is no older one
+	w.rejected(trust.IssuerSuspended, true)
+	w = newWorld(t)
+	w.issuer.Suspended = now.Add(time.Minute)
+	w.accepted()
 }
 
 // A thief chooses which name of a key he writes into a card.

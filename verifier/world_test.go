@@ -65,7 +65,9 @@ func newWorld(t testing.TB) *world {
 	w := &world{t: t, resolver: &didtest.Resolver{}, registry: generate(t, pubkey.ES256), other: generate(t, pubkey.ES256), citizen: generate(t, pubkey.ES256)}
 	w.subject = didtest.Subject{ID: registry, Keys: []did.Key{{ID: "#key-1", Public: w.registry.Public()}}}
 	w.resolver.Put(didtest.Subject{ID: other, Keys: []did.Key{{ID: "#key-1", Public: w.other.Public()}}})
-	w.issuer = trust.Issuer{DIDs: []string{registry}, Types: []string{idCard}, Accreditation: trust.Accreditation{Name: "Example Civil Registry"}}
+	w.issuer = trust.Issuer{DIDs: []string{registry}, Types: []string{idCard}, Accreditation: trust.Accreditation{
+		Name: "Example Civil Registry", StatusLists: []trust.StatusLists{{Prefix: "https://registry.example/lists/"}},
+	}}
 	w.config = verifier.Config{Now: func() time.Time { return now }}
 	w.expect = verifier.Expect{Audience: agency, Nonce: rand.Text(), Type: idCard, Claims: []disclosure.Path{{"Full Name"}, {"ID Number"}}}
 	w.kid = registry + "#key-1"

@@ -210,6 +210,7 @@ func TestCardWithoutIssuer(t *testing.T) {
 	c.entry.Issuer = ""
 	list, _ := status.NewList(8, []byte{0}, now)
 	src := &lists{list: list}
+	c.issuer.StatusLists = []trust.StatusLists{{Prefix: "https://registry.example/lists/"}}
 	c.claims["status"], c.config.Status = map[string]any{"status_list": map[string]any{"idx": 0, "uri": "https://registry.example/lists/1"}}, src
 	var heard verifier.Event
 	c.config.Observe = func(_ context.Context, e verifier.Event) { heard = e }

@@ -40,10 +40,10 @@ type Reference struct {
 	Index uint64
 }
 
-// Source gives the list at uri after checking that issuer, the DID that signed the card, may publish it. It is safe for concurrent
-// use. Any error means that the status is not known.
+// Source gives the list at uri after checking that signer, a DID or an https issuer, signed it: the caller has looked up that
+// uri and signer go together. It is safe for concurrent use. Any error means that the status is not known.
 type Source interface {
-	StatusList(ctx context.Context, uri, issuer string, now time.Time) (*List, error)
+	StatusList(ctx context.Context, uri, signer string, now time.Time) (*List, error)
 }
 
 // Reason says why a list was refused.

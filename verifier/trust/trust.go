@@ -55,6 +55,13 @@ type Accreditation struct {
 	LapsedUntil time.Time
 	// Hosts may serve documents of this issuer, beside the host in iss: "keys.registry.example", or with a port that is not 443.
 	Hosts []string
+	// StatusLists are where the status lists of this issuer's cards may be. A card that names another place is not looked up.
+	StatusLists []StatusLists
+	// Suspended is from when on the issuer's cards are not accepted until further notice; zero means that it is not suspended. With
+	// SuspendedKeepsOlder, cards that say that they were signed before are accepted still: say so only of an issuer who would not write an
+	// earlier date.
+	Suspended           time.Time
+	SuspendedKeepsOlder bool
 	// Compromised names keys of which no card is accepted, whatever its date: by RFC 7638 thumbprint, which holds under every DID of this
 	// issuer; by Ethereum address (0x and 40 hex digits), which a secp256k1 key needs where a document shows no more than that; or by
 	// DID URL, which holds for that DID as long as its document, or its history, knows the URL.
@@ -74,7 +81,71 @@ type Accreditation struct {
 const (
 	IssuerNotTrusted  disclosure.Reason = "issuer_not_trusted"  // nobody vouches for this issuer
 	TypeNotAccredited disclosure.Reason = "type_not_accredited" // the issuer is known, and may not issue this type
+	IssuerSuspended   disclosure.Reason = "issuer_suspended"    // the issuer's accreditation is suspended
 )
+
+// StatusLists are status lists under one prefix.
+type StatusLists struct {
+	// Prefix is how their URIs begin: an https URL that ends in "/".
+	Prefix string
+	// Signer is the DID or https issuer that signs them; empty means whoever issued the card.
+	Signer string
+	// Aggregation is where the lists are listed (draft-ietf-oauth-status-list section 9), so that they can be fetched before a citizen arrives; may
+	// be empty. It begins with Prefix, or is Prefix without the slash.
+	Aggregation string
+}
+
+// StatusSigner says who must have signed the status list at uri, for a card of issuer. ok is false if the issuer has no lists there.
+func (a *Accreditation) StatusSigner(uri, issuer string) (signer string, ok bool) {
+	for _, s := range a.StatusLists {
+		if rest, under := strings.CutPrefix(uri, s.Prefix); under && s.Prefix != "" && plainPath(rest) {
+			if s.Signer != "" {
+				return s.Signer, true
+			}
+			return issuer, true
+		}
+	}
+	return "", false
+}
+
+// plainPath tells whether the rest of a URI stays below its prefix for every reader: letters, digits and a few signs, no dot segments, no
+// fragment.
+func plainPath(rest string) bool {
+	const signs = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/?=&"
+	if rest == "" || strings.Trim(rest, signs) != "" {
+		return false
+	}
+	path, _, _ := strings.Cut(rest, "?")
+	for segment := range strings.SplitSeq(path, "/") {
+		if segment == "." || segment == ".." {
+			return false
+		}
+	}
+	return true
+}
+
+func (s StatusLists) check() error {
+	u, err := url.Parse(s.Prefix)
+	rest, ok := strings.CutPrefix(s.Prefix, "https://"+hostOf(u))
+	switch {
+	case err != nil || !ok || u.Hostname() == "" || u.Host != strings.ToLower(u.Host) || u.Port() == "443" || !strings.HasPrefix(rest, "/") || !strings.HasSuffix(rest, "/") || strings.Contains(rest, "?") || rest != "/" && !plainPath(rest):
+		return fmt.Errorf("%q is no https URL that ends in a slash, with a host in lower case", s.Prefix)
+	case s.Signer != "" && !strings.HasPrefix(s.Signer, "did:") && !strings.HasPrefix(s.Signer, "https://"):
+		return fmt.Errorf("%q in StatusLists is no DID and no https issuer", s.Signer)
+	case s.Aggregation != "" && s.Aggregation != strings.TrimSuffix(s.Prefix, "/"):
+		if rest, under := strings.CutPrefix(s.Aggregation, s.Prefix); !under || !plainPath(rest) {
+			return fmt.Errorf("%q in StatusLists does not begin with the prefix", s.Aggregation)
+		}
+	}
+	return nil
+}
+
+func hostOf(u *url.URL) string {
+	if u == nil {
+		return ""
+	}
+	return u.Host
+}
 
 // Source answers queries. An error that is a Reason of this package is an answer; any other means that the answer is not known. It is
 // safe for concurrent use.
@@ -144,6 +215,14 @@ func (i Issuer) check() error {
 			return fmt.Errorf("%q in Compromised is no key of these DIDs, no thumbprint and no address", name)
 		}
 	}
+	if i.SuspendedKeepsOlder && i.Suspended.IsZero() {
+		return errors.New("the field SuspendedKeepsOlder says how an issuer is suspended, and it is not")
+	}
+	for _, s := range i.StatusLists {
+		if err := s.check(); err != nil {
+			return err
+		}
+	}
 	for _, host := range i.Hosts {
 		if u, err := url.Parse("https://" + host); err != nil || u.Host != host || u.Hostname() == "" || host != strings.ToLower(host) || u.Port() == "443" {
 			return fmt.Errorf("%q in Hosts is no host in lower case, or has the port that all have", host)
@@ -156,6 +235,7 @@ func (i Issuer) check() error {
 func (l *List) add(i Issuer) error {
 	types, acc := slices.Clone(i.Types), i.Accreditation
 	acc.KeyClasses, acc.Compromised, acc.Hosts = slices.Clone(i.KeyClasses), slices.Clone(i.Compromised), slices.Clone(i.Hosts)
+	acc.StatusLists = slices.Clone(i.StatusLists)
 	enter := func(in map[string]*entry, name string, m Mechanism, a *anchors) error {
 		if in[name] != nil {
 			return fmt.Errorf("%q stands in the list twice", name)
@@ -227,6 +307,8 @@ func (l *List) Accreditation(_ context.Context, q Query) (*Accreditation, error)
 		!e.answer.From.IsZero() && q.Now.Before(e.answer.From),
 		!e.answer.Until.IsZero() && !q.Now.Before(e.answer.Until):
 		return nil, TypeNotAccredited
+	case e.answer.suspended(q):
+		return nil, IssuerSuspended
 	case e.anchors == nil:
 		return &e.answer, nil
 	}
@@ -240,6 +322,13 @@ func (l *List) Accreditation(_ context.Context, q Query) (*Accreditation, error)
 		answer.Subject = e.anchors.name
 	}
 	return &answer, nil
+}
+
+func (a *Accreditation) suspended(q Query) bool {
+	if a.Suspended.IsZero() || q.Now.Before(a.Suspended) {
+		return false
+	}
+	return !a.SuspendedKeepsOlder || q.Signed.IsZero() || !q.Signed.Before(a.Suspended)
 }
 
 // named finds the entry for a card without iss: that of the one name in the leaf that the list knows. The leaf is not verified yet.
