@@ -58,7 +58,7 @@ func TestReasonTableIsComplete(t *testing.T) {
 			t.Errorf("%s is in the table twice, or declared nowhere", word)
 		}
 		listed[word] = true
-		if codes[i.HelpCode] || !regexp.MustCompile(`^[FHCIRSE]\d\d$`).MatchString(i.HelpCode) || i.Meaning == "" {
+		if codes[i.HelpCode] || !regexp.MustCompile(`^[AFHCIRSE]\d\d$`).MatchString(i.HelpCode) || i.Meaning == "" {
 			t.Errorf("%s: help code %q, meaning %q", word, i.HelpCode, i.Meaning)
 		}
 		codes[i.HelpCode] = true
