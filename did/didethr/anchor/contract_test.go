@@ -20,6 +20,7 @@ type world struct {
 	node     *ethrpc.Client
 	registry [20]byte
 	people   []*KeySigner
+	manual   bool
 }
 
 const (
@@ -39,7 +40,7 @@ func newWorld(t testing.TB, o ethrtest.Options) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { node.CloseIdleConnections(); chain.Close() })
-	w := &world{t: t, chain: chain, node: node}
+	w := &world{t: t, chain: chain, node: node, manual: o.Manual}
 	for _, a := range chain.Accounts() {
 		s, err := NewSigner(a.Key[:])
 		if err != nil || [20]byte(s.Address()) != a.Address {
@@ -51,6 +52,7 @@ func newWorld(t testing.TB, o ethrtest.Options) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.mine()
 	r, ok := chain.Receipt(hash)
 	if !ok || !r.OK {
 		t.Fatal("deployment failed")
@@ -58,6 +60,17 @@ func newWorld(t testing.TB, o ethrtest.Options) *world {
 	w.registry = r.Contract
 	t.Logf("deployment: %d gas", r.GasUsed)
 	return w
+}
+
+// mine makes a block where the chain makes none by itself.
+func (w *world) mine() {
+	w.t.Helper()
+	if !w.manual {
+		return
+	}
+	if err := w.chain.Mine(1); err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 func (w *world) id(who int) [20]byte { return [20]byte(w.people[who].Address()) }
@@ -152,7 +165,9 @@ type event struct {
 	Value       []byte     // of an attribute
 }
 
-func (w *world) logs() (out []event) {
+func (w *world) logs() []event { return w.logsFrom(0) }
+
+func (w *world) logsFrom(block uint64) (out []event) {
 	w.t.Helper()
 	var raw []struct {
 		Data   hexBytes  `json:"data"`
@@ -160,7 +175,7 @@ func (w *world) logs() (out []event) {
 		Block  hexUint   `json:"blockNumber"`
 		Time   hexUint   `json:"blockTimestamp"`
 	}
-	filter := map[string]any{"fromBlock": "0x0", "address": didethr.Address(w.registry).String()}
+	filter := map[string]any{"fromBlock": hexUint(block), "address": didethr.Address(w.registry).String()}
 	if err := w.node.Call(context.Background(), &raw, "eth_getLogs", filter); err != nil {
 		w.t.Fatal(err)
 	}
@@ -195,28 +210,6 @@ func join(words ...[32]byte) (out []byte) {
 		out = append(out, w[:]...)
 	}
 	return out
-}
-
-// accumulate computes an identity's history anew from the events.
-func accumulate(id [20]byte, all []event) (history [32]byte) {
-	const version = 1
-	for _, e := range all {
-		if e.Topics[1] != addressWord(id) {
-			continue
-		}
-		words := [][32]byte{uintWord(version), addressWord(id)}
-		switch e.Topics[0] {
-		case ownerChanged:
-			words = append(words, uintWord(1), e.Words[0], e.Words[1])
-		case delegateChanged:
-			words = append(words, uintWord(2), e.Words[0], e.Words[1], e.Words[2], e.Words[3])
-		case attributeChanged:
-			words = append(words, uintWord(3), e.Words[0], uintWord(7*32), e.Words[2], e.Words[3])
-			words = append(words, e.Words[4:]...)
-		}
-		history = keccak(join(history, keccak(join(words...)), uintWord(e.Block), uintWord(e.Time)))
-	}
-	return history
 }
 
 func changeOwner(id, to [20]byte) []byte {

@@ -52,6 +52,7 @@ func (w *world) install(code []byte) [20]byte {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	w.mine()
 	r, ok := w.chain.Receipt(hash)
 	if !ok || !r.OK {
 		w.t.Fatal("the wallet was not installed")

@@ -26,52 +26,30 @@ const (
 	valueSigned = "https://services.example"
 )
 
-// typed returns hashStruct of an operation (EIP-712, "Definition of hashStruct").
-func typed(id [20]byte, op string, other [20]byte, nonce, deadline uint64) [32]byte {
-	typeHash := func(fields string) [32]byte {
-		return keccak([]byte(op + "(address identity," + fields + ",uint256 nonce,uint256 deadline)"))
+// wanted is the operation that the tests sign.
+func wanted(id [20]byte, op string, other [20]byte, nonce, deadline uint64) modelCall {
+	c := modelCall{op: op, identity: id, party: other, signed: true, over: nonce, deadline: deadline, validity: big.NewInt(86400)}
+	if c.name = nameSigned; op == "AddDelegate" || op == "RevokeDelegate" {
+		c.name = kindSigned
 	}
-	who, value := addressWord(other), keccak([]byte(valueSigned))
-	var words [][32]byte
-	switch op {
-	case "ChangeOwner":
-		words = [][32]byte{typeHash("address newOwner"), addressWord(id), who}
-	case "AddDelegate":
-		words = [][32]byte{typeHash("bytes32 delegateType,address delegate,uint256 validity"), addressWord(id), name(kindSigned), who, day}
-	case "RevokeDelegate":
-		words = [][32]byte{typeHash("bytes32 delegateType,address delegate"), addressWord(id), name(kindSigned), who}
-	case "SetAttribute":
-		words = [][32]byte{typeHash("bytes32 name,bytes value,uint256 validity"), addressWord(id), name(nameSigned), value, day}
-	case "RevokeAttribute":
-		words = [][32]byte{typeHash("bytes32 name,bytes value"), addressWord(id), name(nameSigned), value}
-	}
-	return keccak(join(append(words, uintWord(nonce), uintWord(deadline))...))
+	c.value = []byte(valueSigned)
+	return c
 }
 
 func digest(chainID uint64, registry, id [20]byte, op string, other [20]byte, nonce, deadline uint64) [32]byte {
-	domain := keccak(join(
+	return wanted(id, op, other, nonce, deadline).text(chainID, registry)
+}
+
+// domainSeparator is that of EIP-712, "Definition of domainSeparator".
+func domainSeparator(chainID uint64, registry [20]byte) [32]byte {
+	return keccak(join(
 		keccak([]byte("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)")),
 		keccak([]byte("EthereumDIDRegistry")), keccak([]byte("1")), uintWord(chainID), addressWord(registry)))
-	what := typed(id, op, other, nonce, deadline)
-	return keccak([]byte{0x19, 0x01}, domain[:], what[:])
 }
 
 // signedCall packs a signed operation. The signature of an account with a key is r, s and v.
 func signedCall(id [20]byte, op string, other [20]byte, deadline uint64, sig []byte) []byte {
-	until := uintWord(deadline)
-	switch op {
-	case "ChangeOwner":
-		return pack("changeOwnerSigned(address,address,uint256,bytes)", addressWord(id), addressWord(other), until, tail(sig))
-	case "AddDelegate":
-		return pack("addDelegateSigned(address,bytes32,address,uint256,uint256,bytes)", addressWord(id), name(kindSigned), addressWord(other), day, until, tail(sig))
-	case "RevokeDelegate":
-		return pack("revokeDelegateSigned(address,bytes32,address,uint256,bytes)", addressWord(id), name(kindSigned), addressWord(other), until, tail(sig))
-	case "SetAttribute":
-		return pack("setAttributeSigned(address,bytes32,bytes,uint256,uint256,bytes)", addressWord(id), name(nameSigned), tail(valueSigned), day, until, tail(sig))
-	case "RevokeAttribute":
-		return pack("revokeAttributeSigned(address,bytes32,bytes,uint256,bytes)", addressWord(id), name(nameSigned), tail(valueSigned), until, tail(sig))
-	}
-	panic(op)
+	return wanted(id, op, other, 0, deadline).calldata(sig)
 }
 
 func (w *world) signature(who int, d [32]byte) []byte {
@@ -89,6 +67,15 @@ const noDeadline = 1 << 40
 // sign returns a signed operation with the identity's present nonce.
 func (w *world) sign(who int, id [20]byte, op string, other [20]byte) []byte {
 	return signedCall(id, op, other, noDeadline, w.signature(who, digest(w.chain.ChainID(), w.registry, id, op, other, w.nonce(id), noDeadline)))
+}
+
+// twinOf returns the other signature of the same text by the same key.
+func twinOf(sig []byte) []byte {
+	order, _ := new(big.Int).SetString("fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141", 16)
+	twin := bytes.Clone(sig)
+	new(big.Int).Sub(order, new(big.Int).SetBytes(sig[32:64])).FillBytes(twin[32:64])
+	twin[64] = 27 + 28 - sig[64]
+	return twin
 }
 
 func TestSignedOperations(t *testing.T) {
@@ -266,11 +253,7 @@ func TestTwinOfASignature(t *testing.T) {
 	w := newWorld(t, ethrtest.Options{})
 	id := w.id(dorji)
 	sig := w.signature(dorji, digest(w.chain.ChainID(), w.registry, id, "SetAttribute", [20]byte{}, 0, noDeadline))
-	order, _ := new(big.Int).SetString("fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141", 16)
-	twin := bytes.Clone(sig)
-	new(big.Int).Sub(order, new(big.Int).SetBytes(sig[32:64])).FillBytes(twin[32:64])
-	twin[64] = 27 + 28 - sig[64]
-	w.refused(relay, "bad_signature", signedCall(id, "SetAttribute", [20]byte{}, noDeadline, twin))
+	w.refused(relay, "bad_signature", w.setSigned(twinOf(sig)))
 	for _, v := range []byte{0, 1, 26, 29, 255} {
 		bad := bytes.Clone(sig)
 		bad[64] = v
