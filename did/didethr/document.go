@@ -3,6 +3,7 @@ package didethr
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -72,8 +73,8 @@ func (s *state) account(a Address) string {
 func (s *state) document(listed []*entry) *did.Document {
 	doc := &did.Document{
 		ID:                 s.ident.did,
-		VerificationMethod: []did.Method{},
-		Relationships:      map[did.Purpose][]string{did.Authentication: {}, did.AssertionMethod: {}},
+		VerificationMethod: make([]did.Method, 0, len(listed)+2),
+		Relationships:      map[did.Purpose][]string{did.Authentication: {}, did.AssertionMethod: make([]string, 0, len(listed)+2)},
 	}
 	defer func() {
 		if s.profile == V11 {
@@ -105,7 +106,7 @@ func (s *state) document(listed []*entry) *did.Document {
 	}
 	for _, x := range listed {
 		if x.kind == serviceEntry {
-			doc.Service = append(doc.Service, did.Service{ID: x.current(s), Type: x.name.algorithm, Endpoint: endpoint(x.value)})
+			doc.Service = append(doc.Service, did.Service{ID: s.current(x), Type: x.name.algorithm, Endpoint: endpoint(x.value)})
 			continue
 		}
 		add(s.entryMethod(x), x.purposes...)
@@ -119,7 +120,7 @@ func (s *state) identityKey() pubkey.Key {
 }
 
 func (s *state) entryMethod(x *entry) did.Method {
-	m := did.Method{ID: x.current(s), Controller: s.ident.did.String()}
+	m := did.Method{ID: s.current(x), Controller: s.ident.did.String()}
 	if x.kind == delegateEntry {
 		m.Type, m.BlockchainAccountID = typeRecovery, s.account(x.delegate)
 		return m
@@ -133,11 +134,11 @@ func (s *state) entryMethod(x *entry) did.Method {
 		m.Type = typeSecp256k1
 		m.PublicKeyJwk = x.public.key.JWK()
 	case "Ed25519":
-		m.Type, m.PublicKeyMultibase = typeEd25519, base58("\xed\x01", x.value)
+		m.Type, m.PublicKeyMultibase = typeEd25519, x.multibase()
 	case "X25519":
-		m.Type, m.PublicKeyMultibase = typeX25519, base58("\xec\x01", x.value)
+		m.Type, m.PublicKeyMultibase = typeX25519, x.multibase()
 	case "Multikey":
-		m.Type, m.PublicKeyMultibase = typeMultikey, base58("", x.value)
+		m.Type, m.PublicKeyMultibase = typeMultikey, x.multibase()
 	default:
 		// An algorithm without a type of its own appears under its name, encoded as its hint asks.
 		m.Type = x.name.algorithm
@@ -187,6 +188,17 @@ func contexts(methods []did.Method) []string {
 	return out
 }
 
+// multibase is the key as publicKeyMultibase has it.
+func (x *entry) multibase() string {
+	if x.public.usable {
+		return x.public.multibase
+	}
+	return base58(codecs[x.name.algorithm], x.value)
+}
+
+// codecs are the multicodecs that the method specification puts before the values of attributes; a Multikey's value has its own.
+var codecs = map[string]string{"Ed25519": "\xed\x01", "X25519": "\xec\x01", "Multikey": ""}
+
 // base58 is multibase base58btc of a multicodec and a key.
 func base58(codec string, key []byte) string {
 	s, _ := multibase.Encode(multibase.Base58BTC, append([]byte(codec), key...)) // fails only for an unknown base
@@ -197,6 +209,9 @@ func base58(codec string, key []byte) string {
 // an array; a number, a boolean or null is taken for a text (fault N6). The value is written anew, so that a member that occurs twice
 // occurs once (the last counts, as in JavaScript).
 func endpoint(value []byte) json.RawMessage {
+	if isPlainText(value) {
+		return slices.Concat([]byte{'"'}, value, []byte{'"'}) // the usual case, a URL, without the work
+	}
 	var v any
 	d := json.NewDecoder(bytes.NewReader(value))
 	d.UseNumber()
@@ -210,6 +225,19 @@ func endpoint(value []byte) json.RawMessage {
 		return json.RawMessage(`""`)
 	}
 	return bytes.TrimSpace(out.Bytes())
+}
+
+// isPlainText reports whether value begins no JSON value and stands in a JSON string as it is.
+func isPlainText(value []byte) bool {
+	if len(value) == 0 || strings.IndexByte("{[\"-0123456789tfn", value[0]) >= 0 {
+		return false
+	}
+	for _, c := range value {
+		if c <= ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }
 
 func isEndpoint(v any) bool {

@@ -97,6 +97,7 @@ type entry struct {
 	delegate Address
 	public   public // zero if the entry gives no usable key
 	order    int    // place in the document; 0 while it is not listed
+	listedAs string // its id there, once the document is made
 	lives    []life
 }
 
@@ -134,11 +135,20 @@ type state struct {
 	owners   []tenure
 	entries  map[entryName]*entry
 	sequence []*entry // in the order of creation
+	begun    int      // lives
 	placed   int
 	keys     int // the two counters of the method specification, section "id properties of entries"
 	services int
 	ended    uint64 // time of the deactivation
 	meta     did.Metadata
+
+	prefixes [2]string // of the ids of methods and services
+	purposes [3][]did.Purpose
+	memory   struct {
+		entries slab[entry]
+		lives   slab[life]
+		ids     slab[int]
+	}
 }
 
 // tenure is a time in which an address owned the identity. The newest has no end.
@@ -154,8 +164,9 @@ func fold(n *Network, ident identifier, events []event, head Block, blocks map[u
 	if err != nil {
 		return nil, err
 	}
-	s := &state{ident: ident, profile: n.Profile, chainID: n.ChainID, now: m.now, owner: ident.identity,
-		entries: make(map[entryName]*entry, len(events))}
+	s := &state{ident: ident, profile: n.Profile, chainID: n.ChainID, now: m.now, owner: ident.identity, entries: map[entryName]*entry{}}
+	s.purposes = purposesOf()
+	s.prefixes = [2]string{ident.did.String() + "#delegate-", ident.did.String() + "#service-"}
 	s.owners = []tenure{{owner: ident.identity, first: -1}}
 	if err := s.run(events, m, head, blocks); err != nil {
 		return nil, err
@@ -229,11 +240,11 @@ func (s *state) apply(e *event, blockTime uint64, position int) bool {
 		}
 	case delegateChanged:
 		s.keys++
-		if p, class, ok := delegateType(e.name); ok {
+		if r, class, ok := delegateRole(e.name); ok {
 			x := s.entries[entryName{delegateChanged, e.name, string(e.party[:])}]
 			if x == nil && e.validTo > blockTime {
 				x = s.create(entryName{delegateChanged, e.name, string(e.party[:])})
-				x.kind, x.purposes, x.class, x.delegate = delegateEntry, p, class, e.party
+				x.kind, x.purposes, x.class, x.delegate = delegateEntry, s.purposes[r], class, e.party
 				x.public = publicOf(pubkey.FromAddress(e.party))
 			}
 			s.set(x, e, s.keys, blockTime, position)
@@ -264,7 +275,8 @@ func (s *state) attribute(e *event, blockTime uint64, position int) {
 		x.name, x.value = name, e.value
 		if x.kind = serviceEntry; name.section == "pub" {
 			x.kind = keyEntry
-			x.purposes, x.class = keyPurposes(name)
+			r, class := keyRole(name)
+			x.purposes, x.class = s.purposes[r], class
 			x.public = points.get(name.algorithm, e.value)
 		}
 	}
@@ -272,7 +284,7 @@ func (s *state) attribute(e *event, blockTime uint64, position int) {
 }
 
 func (s *state) create(n entryName) *entry {
-	x := &entry{}
+	x := &s.memory.entries.take()[0]
 	s.entries[n] = x
 	s.sequence = append(s.sequence, x)
 	return x
@@ -294,7 +306,11 @@ func (s *state) set(x *entry, e *event, number int, blockTime uint64, position i
 		return
 	}
 	if len(x.lives) == 0 || x.life().revoked != 0 {
-		x.lives = append(x.lives, life{from: blockTime, first: position})
+		if x.lives == nil {
+			x.lives = s.memory.lives.take()[:0]
+		}
+		x.lives = append(x.lives, life{ids: s.memory.ids.take()[:0], from: blockTime, first: position})
+		s.begun++
 	}
 	l := x.life()
 	l.ids, l.until, l.last = append(l.ids, number), e.validTo, position
@@ -312,12 +328,9 @@ func (x *entry) life() *life { return &x.lives[len(x.lives)-1] }
 
 // listed returns the entries that stand in the document, in its order.
 func (s *state) listed() []*entry {
-	if s.ended != 0 {
-		return nil
-	}
 	out := make([]*entry, 0, len(s.sequence))
 	for _, x := range s.sequence {
-		if x.order > 0 {
+		if s.shows(x) {
 			out = append(out, x)
 		}
 	}
@@ -325,16 +338,22 @@ func (s *state) listed() []*entry {
 	return out
 }
 
-func (x *entry) id(s *state, number int) string {
-	fragment := "#delegate-"
+// shows reports whether the document lists the entry.
+func (s *state) shows(x *entry) bool { return x.order > 0 && s.ended == 0 }
+
+func (s *state) id(x *entry, number int) string {
+	prefix := s.prefixes[0]
 	if x.kind == serviceEntry {
-		fragment = "#service-"
+		prefix = s.prefixes[1]
 	}
-	return s.ident.did.String() + fragment + strconv.Itoa(number)
+	var digits [20]byte
+	return prefix + string(strconv.AppendInt(digits[:0], int64(number), 10))
 }
 
 // current is the id under which the document lists the entry.
-func (x *entry) current(s *state) string {
-	l := x.life()
-	return x.id(s, l.ids[len(l.ids)-1])
+func (s *state) current(x *entry) string {
+	if l := x.life(); x.listedAs == "" {
+		x.listedAs = s.id(x, l.ids[len(l.ids)-1])
+	}
+	return x.listedAs
 }

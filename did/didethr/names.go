@@ -28,17 +28,16 @@ func parseAttributeName(s string) (n attributeName, ok bool) {
 		}
 		n.section = "svc"
 	}
-	words := strings.Split(rest, "/")
-	if len(words) > 3 {
-		return n, false
-	}
-	for i, w := range words {
-		if !isWord(w) {
+	var more bool
+	for _, part := range [...]*string{&n.algorithm, &n.purpose, &n.hint} {
+		if *part, rest, more = strings.Cut(rest, "/"); !isWord(*part) {
 			return n, false
 		}
-		*[]*string{&n.algorithm, &n.purpose, &n.hint}[i] = w
+		if !more {
+			return n, true
+		}
 	}
-	return n, true
+	return n, false
 }
 
 func isWord(s string) bool {
@@ -51,27 +50,44 @@ func isWord(s string) bool {
 	return s != ""
 }
 
-// keyPurposes gives a key's relationships. An authentication key may also make assertions (so the stock resolver; the method
-// specification's text says authentication only); any purpose but sigAuth and enc is taken for veriKey.
-func keyPurposes(n attributeName) (p []did.Purpose, class string) {
-	switch n.purpose {
-	case "sigAuth":
-		return []did.Purpose{did.Authentication, did.AssertionMethod}, classSigAuth
-	case "enc":
-		return []did.Purpose{did.KeyAgreement}, classAttribute
-	}
-	if n.algorithm == "Multikey" && n.purpose == "veriKey" {
-		return []did.Purpose{did.AssertionMethod}, ""
-	}
-	return []did.Purpose{did.AssertionMethod}, classAttribute
+// role says for what a method counts.
+type role uint8
+
+const (
+	signing role = iota
+	authenticating
+	agreeing
+)
+
+// purposesOf gives the relationships of each role. An authentication key may also make assertions (so the stock resolver; the method
+// specification's text says authentication only).
+func purposesOf() (p [3][]did.Purpose) {
+	p[signing] = []did.Purpose{did.AssertionMethod}
+	p[authenticating] = []did.Purpose{did.Authentication, did.AssertionMethod}
+	p[agreeing] = []did.Purpose{did.KeyAgreement}
+	return p
 }
 
-func delegateType(name string) (p []did.Purpose, class string, ok bool) {
-	switch name {
-	case "sigAuth":
-		return []did.Purpose{did.Authentication, did.AssertionMethod}, classSigAuth, true
-	case "veriKey":
-		return []did.Purpose{did.AssertionMethod}, classDelegate, true
+// keyRole gives a key attribute's role and class. Any purpose but sigAuth and enc is taken for veriKey.
+func keyRole(n attributeName) (r role, class string) {
+	switch {
+	case n.purpose == "sigAuth":
+		return authenticating, classSigAuth
+	case n.purpose == "enc":
+		return agreeing, classAttribute
+	case n.algorithm == "Multikey" && n.purpose == "veriKey":
+		return signing, ""
 	}
-	return nil, "", false
+	return signing, classAttribute
+}
+
+// delegateRole gives a delegate's role and class; ok is false for types that are not listed.
+func delegateRole(kind string) (r role, class string, ok bool) {
+	switch kind {
+	case "sigAuth":
+		return authenticating, classSigAuth, true
+	case "veriKey":
+		return signing, classDelegate, true
+	}
+	return 0, "", false
 }

@@ -1,7 +1,6 @@
 package didethr
 
 import (
-	"crypto/ed25519"
 	"sync"
 
 	"github.com/khyer/khyer/did/pubkey"
@@ -12,8 +11,9 @@ type public struct {
 	key        pubkey.Key
 	thumbprint string // RFC 7638; empty for an address
 	// same is equal for the keys that pubkey.Key.Equal takes for one: the address of a secp256k1 key, or else the thumbprint.
-	same   string
-	usable bool
+	same      string
+	multibase string // as a document has it; empty for Secp256k1 attributes and addresses
+	usable    bool
 }
 
 func publicOf(k pubkey.Key) public {
@@ -67,9 +67,7 @@ func (c *pointCache) read(n pointName) public {
 	p, ok := c.older[n]
 	c.mu.Unlock()
 	if !ok {
-		if k, err := readPoint(n.algorithm, []byte(n.value)); err == nil {
-			p = publicOf(k)
-		}
+		p = readPoint(n.algorithm, []byte(n.value))
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -83,14 +81,21 @@ func (c *pointCache) read(n pointName) public {
 	return p
 }
 
-func readPoint(algorithm string, value []byte) (pubkey.Key, error) {
+func readPoint(algorithm string, value []byte) public {
+	var k pubkey.Key
+	var err error
+	text := ""
 	switch algorithm {
 	case "Secp256k1":
-		return pubkey.New(parseSecp256k1(value))
-	case "Ed25519":
-		return pubkey.New(ed25519.PublicKey(value))
-	case "X25519":
-		return pubkey.ParseMultikey(base58("\xec\x01", value))
+		k, err = pubkey.New(parseSecp256k1(value))
+	case "Ed25519", "X25519", "Multikey":
+		text = base58(codecs[algorithm], value)
+		k, err = pubkey.ParseMultikey(text)
 	}
-	return pubkey.ParseMultikey(base58("", value))
+	if err != nil {
+		return public{}
+	}
+	p := publicOf(k)
+	p.multibase = text
+	return p
 }
