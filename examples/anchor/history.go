@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -137,7 +138,7 @@ func (h *history) changes(before, after *did.Resolution) {
 			continue // the owner's
 		}
 		i := slices.IndexFunc(old, func(o did.Key) bool { return sameLife(o, k) })
-		e := event{Key: h.name(k.Public), kid: fragment(k.ID), Until: k.Until, curve: k.Public.Curve(), Text: k.Class}
+		e := event{Key: h.name(k.Public), kid: fragment(k.ID), Until: k.Until, curve: cmp.Or(k.Public.Curve(), "account"), Text: k.Class}
 		if i < 0 {
 			e.What = "key added"
 			add(e)
@@ -168,34 +169,37 @@ func (h *history) changes(before, after *did.Resolution) {
 	}
 }
 
+// services compares the services of two versions. One that is set again gets another id, as keys do.
 func (h *history) services(before, after *did.Document, add func(event)) {
-	list := func(d *did.Document) (out []string) {
+	type service struct{ id, text string }
+	list := func(d *did.Document) (out []service) {
 		if d != nil {
 			for _, s := range d.Service {
-				out = append(out, safe(s.Type)+" "+safe(string(s.Endpoint)))
+				out = append(out, service{s.ID, safe(s.Type, longestText) + " " + safe(string(s.Endpoint), longestText)})
 			}
 		}
 		return out
 	}
-	was, is := list(before), list(after)
-	for _, s := range is {
-		if i := slices.Index(was, s); i >= 0 {
-			was = slices.Delete(was, i, i+1)
+	was := list(before)
+	for _, is := range list(after) {
+		i := slices.IndexFunc(was, func(w service) bool { return w.text == is.text })
+		switch {
+		case i < 0:
+			add(event{What: "service added", Text: is.text})
 			continue
+		case was[i].id != is.id:
+			add(event{What: "service renewed", Text: is.text})
 		}
-		add(event{What: "service added", Text: s})
+		was = slices.Delete(was, i, i+1)
 	}
-	for _, s := range was {
-		add(event{What: "service ended", Text: s})
+	for _, w := range was {
+		add(event{What: "service ended", Text: w.text})
 	}
 }
 
-// lapses enters the keys whose time ended before t and after what was entered last: no transaction tells of them.
+// lapses enters the keys whose time ended before t and after the last change of r: no transaction tells of them.
 func (h *history) lapses(r *did.Resolution, t time.Time) {
-	var since time.Time
-	if n := len(h.Events); n > 0 {
-		since = h.Events[n-1].Time
-	}
+	since := r.Metadata.Updated
 	var ended []did.Key
 	for _, k := range r.Keys {
 		if !k.Until.IsZero() && k.Until.After(since) && !k.Until.After(t) && k.Revoked.IsZero() {

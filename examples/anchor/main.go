@@ -83,7 +83,7 @@ func run(ctx context.Context, args []string, p *page) int {
 	if err == nil {
 		return done
 	}
-	fmt.Fprintf(p.err, "anchor: %s\n", safe(err.Error()))
+	fmt.Fprintf(p.err, "anchor: %s\n", safe(err.Error(), longestError))
 	return exitCode(err)
 }
 

@@ -112,28 +112,29 @@ func (p *page) grid(rows [][]cell) {
 // Text from a chain or a node is a stranger's. A terminal obeys control characters, and some others turn the direction of a line around
 // or are not seen: all of these are written as escapes, and long texts are cut.
 const (
-	longestText = 120 // characters
-	longestPile = 4   // marks on one letter; Dzongkha needs three
+	longestText  = 120 // characters, as written
+	longestError = 600
+	longestPile  = 4 // marks on one letter; Dzongkha needs three
 )
 
-func safe(s string) string {
+func safe(s string, longest int) string {
 	var b strings.Builder
-	pile := 0
-	for n := 0; len(s) > 0; n++ {
-		if n == longestText {
-			fmt.Fprintf(&b, "… (%d more bytes)", len(s))
-			break
-		}
+	pile, written := 0, 0
+	for len(s) > 0 {
 		r, size := utf8.DecodeRuneInString(s)
 		if pile++; !unicode.Is(unicode.M, r) {
 			pile = 0
 		}
+		text := s[:size]
 		if r == utf8.RuneError && size == 1 || !unicode.IsPrint(r) || pile > longestPile {
-			quoted := strconv.QuoteToASCII(s[:size])
-			b.WriteString(quoted[1 : len(quoted)-1])
-		} else {
-			b.WriteString(s[:size])
+			text = strconv.QuoteToASCII(text)
+			text = text[1 : len(text)-1]
 		}
+		if written += utf8.RuneCountInString(text); written > longest {
+			fmt.Fprintf(&b, "… (%d bytes more)", len(s))
+			break
+		}
+		b.WriteString(text)
 		s = s[size:]
 	}
 	return b.String()

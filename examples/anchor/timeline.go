@@ -24,9 +24,9 @@ func format(t time.Time, layout, zero string) string {
 func (p *page) timeline(h *history) {
 	p.settled()
 	p.line("%s", p.paint(bold, h.DID))
-	where := fmt.Sprintf("%s, read at block %d", safe(h.Chain), h.Block)
+	where := fmt.Sprintf("%s, read at block %d", safe(h.Chain, longestText), h.Block)
 	if h.Tag != "" {
-		where += " (" + safe(h.Tag) + ")"
+		where += " (" + safe(h.Tag, longestText) + ")"
 	}
 	if h.Owner != "" {
 		where += ", owner " + ends(h.Owner)
@@ -61,7 +61,7 @@ func (p *page) timeline(h *history) {
 		if l.Thumbprint != "" {
 			thumbprint = ends(l.Thumbprint)
 		}
-		rows = append(rows, []cell{{l.Name, bold}, {safe(l.KeyID), plain}, {thumbprint, plain}, {format(l.From, minutes, "always"), plain}, {until, plain}, {l.Verdict, l.style}})
+		rows = append(rows, []cell{{l.Name, bold}, {safe(l.KeyID, longestText), plain}, {thumbprint, plain}, {format(l.From, minutes, "always"), plain}, {until, plain}, {l.Verdict, l.style}})
 		byClass = byClass || l.Class != "" && l.style == yellow
 	}
 	p.grid(rows)

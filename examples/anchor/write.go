@@ -100,9 +100,9 @@ func (w *writing) wrote(what string, r anchor.Receipt, err error) error {
 	var e *anchor.Error
 	switch {
 	case errors.As(err, &e) && e.Reason == anchor.NoAnswer && e.Tx != [32]byte{}:
-		return fmt.Errorf("%s: %w; transaction 0x%x may still be mined: look with `anchor history` before doing the same again", what, err, e.Tx)
+		return fmt.Errorf("%s: transaction 0x%x may still be mined: look with `anchor history` before doing the same again: %w", what, e.Tx, err)
 	case errors.As(err, &e) && e.Revert == "bad_actor":
-		return fmt.Errorf("%s: %w: the account %s does not own %s", what, err, w.owner.Address(), w.id)
+		return fmt.Errorf("%s: the account %s does not own %s: %w", what, w.owner.Address(), w.id, err)
 	}
 	return fmt.Errorf("%s: %w", what, err)
 }
@@ -164,12 +164,12 @@ func prepareCreate(f *flag.FlagSet) func(context.Context, []string, *page) error
 		f.StringVar(&service, "service", "", "a service, as `TYPE=URL`")
 		daysFlag(f, &days)
 	}, func(ctx context.Context, w *writing, keys []publicKey) error {
+		kind, url, _ := strings.Cut(service, "=")
+		if service != "" && (kind == "" || url == "") {
+			return usageError("-service is TYPE=URL")
+		}
 		if err := addAll(ctx, w, keys, days); err != nil || service == "" {
 			return err
-		}
-		kind, url, _ := strings.Cut(service, "=")
-		if kind == "" || url == "" {
-			return usageError("-service is TYPE=URL")
 		}
 		r, err := w.identity.SetAttribute(ctx, "did/svc/"+kind, []byte(url), time.Duration(days)*day)
 		return w.wrote("service", r, err)
