@@ -48,7 +48,7 @@ func Represent(r *Resolution, err error, accept string) Result {
 	if media == "" {
 		return Result{Code: RepresentationNotSupported, Metadata: json.RawMessage("{}")}
 	}
-	text, err := r.Document.represent(media)
+	text, err := r.Document.inMedia(media).MarshalJSON()
 	if err != nil {
 		return failed(&Error{InvalidDIDDocument, err})
 	}
@@ -68,7 +68,8 @@ func failed(err error) Result {
 	return result
 }
 
-func (d *Document) represent(media string) ([]byte, error) {
+// inMedia returns the document with the contexts that a representation has.
+func (d *Document) inMedia(media string) *Document {
 	out := *d
 	switch {
 	case media == MediaJSON:
@@ -77,7 +78,7 @@ func (d *Document) represent(media string) ([]byte, error) {
 		rest := slices.DeleteFunc(slices.Clone(d.Context), func(c string) bool { return c == contextV1 })
 		out.Context = append([]string{contextV1}, rest...)
 	}
-	return out.MarshalJSON()
+	return &out
 }
 
 // metadata writes the DID document metadata.
