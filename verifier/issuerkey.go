@@ -3,7 +3,6 @@ package verifier
 import (
 	"context"
 	"crypto/x509"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -108,7 +107,7 @@ func (a *attempt) keyOfCertificate(h credential.Hint, acc *trust.Accreditation, 
 	key := issuerKey{public: *acc.Key, id: acc.Key.Thumbprint(), from: chain[0].NotBefore}
 	if len(acc.Compromised) > 0 {
 		for _, c := range chain { // who has the key of an intermediate can make leaves
-			if k, err := pubkey.New(c.PublicKey); err != nil || isDeclared(k, acc.Compromised) {
+			if k, err := pubkey.New(c.PublicKey); err != nil || acc.IsCompromised(k, nil) {
 				return issuerKey{}, a.reject(IssuerKeyCompromised)
 			}
 		}
@@ -156,7 +155,7 @@ func (a *attempt) keyOfMetadata(h credential.Hint, acc *trust.Accreditation) (is
 		err = IssuerKeyAmbiguous
 	case len(found[0].Algorithms()) == 0:
 		err = IssuerKeyWrongPurpose
-	case isDeclared(found[0], acc.Compromised):
+	case acc.IsCompromised(found[0], nil):
 		err = IssuerKeyCompromised
 	default:
 		return issuerKey{public: found[0], id: found[0].Thumbprint()}, nil
@@ -213,7 +212,7 @@ func (a *attempt) keyOfDID(h credential.Hint, method string, acc *trust.Accredit
 		late = r.Anchor.Time
 	}
 	switch {
-	case isCompromised(r, key, acc.Compromised):
+	case acc.IsCompromised(key.Public, r):
 		err = IssuerKeyCompromised
 	case key.Class != "" && !slices.Contains(acc.KeyClasses, key.Class):
 		err = IssuerKeyNotAccepted
@@ -229,34 +228,6 @@ func (a *attempt) keyOfDID(h credential.Hint, method string, acc *trust.Accredit
 // a clock is wrong. What was made while the verification went on is not from the future.
 func (a *attempt) unfit(age, limit time.Duration) bool {
 	return age > limit || age < -max(a.c.Skew, 0)-max(a.c.Now().Sub(a.now), 0)
-}
-
-// isCompromised tells whether the key was declared compromised, under any of the names that the document gives to it, or as an address.
-func isCompromised(r *did.Resolution, key did.Key, declared []string) bool {
-	if len(declared) == 0 {
-		return false
-	}
-	if isDeclared(key.Public, declared) {
-		return true
-	}
-	for _, k := range r.Keys {
-		if k.Public.Equal(key.Public) && (slices.Contains(declared, k.ID) || isDeclared(k.Public, declared) ||
-			slices.ContainsFunc(k.Aliases, func(alias string) bool { return slices.Contains(declared, alias) })) {
-			return true
-		}
-	}
-	return false
-}
-
-// isDeclared tells whether a key was declared compromised as itself: by its thumbprint, or as an address.
-func isDeclared(key pubkey.Key, declared []string) bool {
-	if len(declared) == 0 {
-		return false
-	}
-	if a, ok := key.Address(); ok && slices.ContainsFunc(declared, func(s string) bool { return strings.EqualFold(s, "0x"+hex.EncodeToString(a[:])) }) {
-		return true
-	}
-	return slices.Contains(declared, key.Thumbprint())
 }
 
 // resolveFault tells a DID that does not exist from a way to it that does not work.

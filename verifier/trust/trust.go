@@ -19,6 +19,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/khyer/khyer/did"
 	"github.com/khyer/khyer/did/pubkey"
 	"github.com/khyer/khyer/disclosure"
 )
@@ -162,8 +163,19 @@ type Issuer struct {
 	Accreditation
 }
 
-// List is a Source of Go values. It is read-only and safe for concurrent use.
+// Directory is a source that can say whom it knows, so that documents, keys and status lists can be fetched before a citizen arrives.
+type Directory interface {
+	Source
+	// Issuers returns all entries.
+	Issuers() []Issuer
+	// Certify returns the key of chain[0] if the certificates make it issuer's, which is a Certified.Issuer or, for cards without iss, a
+	// Certified.Name. Errors are those of Accreditation.
+	Certify(ctx context.Context, issuer string, chain []*x509.Certificate, now time.Time) (*pubkey.Key, error)
+}
+
+// List is a Directory of Go values. It is read-only and safe for concurrent use.
 type List struct {
+	issuers  []Issuer
 	byIssuer map[string]*entry
 	byName   map[string]*entry // for cards without iss, by the name in the certificate
 }
@@ -180,17 +192,25 @@ func NewList(issuers ...Issuer) (*List, error) {
 	if len(issuers) == 0 {
 		return nil, errors.New("trust: an empty list trusts nobody")
 	}
-	l := &List{make(map[string]*entry, len(issuers)), map[string]*entry{}}
+	l := &List{make([]Issuer, 0, len(issuers)), make(map[string]*entry, len(issuers)), map[string]*entry{}}
 	for n, i := range issuers {
+		i = i.clone() // what the caller does to his values afterwards changes nothing
 		err := i.check()
 		if err == nil {
 			err = l.add(i)
 		}
+		l.issuers = append(l.issuers, i)
 		if err != nil {
 			return nil, fmt.Errorf("trust: entry %d: %w", n, err)
 		}
 	}
 	return l, nil
+}
+
+func (i Issuer) clone() Issuer {
+	i.DIDs, i.URLs, i.Certified, i.Types = slices.Clone(i.DIDs), slices.Clone(i.URLs), slices.Clone(i.Certified), slices.Clone(i.Types)
+	i.KeyClasses, i.Compromised, i.Hosts, i.StatusLists = slices.Clone(i.KeyClasses), slices.Clone(i.Compromised), slices.Clone(i.Hosts), slices.Clone(i.StatusLists)
+	return i
 }
 
 func (i Issuer) check() error {
@@ -231,11 +251,28 @@ func (i Issuer) check() error {
 	return nil
 }
 
+// Issuers implements Directory. What it returns is shared: it must not be changed.
+func (l *List) Issuers() []Issuer { return slices.Clone(l.issuers) }
+
+// Certify implements Directory.
+func (l *List) Certify(_ context.Context, issuer string, chain []*x509.Certificate, now time.Time) (*pubkey.Key, error) {
+	e := l.byIssuer[issuer]
+	if e == nil {
+		e = l.byName[issuer]
+	}
+	if e == nil || e.anchors == nil {
+		return nil, IssuerNotTrusted
+	}
+	key, err := e.anchors.verify(chain, now)
+	if err != nil {
+		return nil, err
+	}
+	return &key, nil
+}
+
 // add enters an issuer under all that it is known by.
 func (l *List) add(i Issuer) error {
-	types, acc := slices.Clone(i.Types), i.Accreditation
-	acc.KeyClasses, acc.Compromised, acc.Hosts = slices.Clone(i.KeyClasses), slices.Clone(i.Compromised), slices.Clone(i.Hosts)
-	acc.StatusLists = slices.Clone(i.StatusLists)
+	types, acc := i.Types, i.Accreditation
 	enter := func(in map[string]*entry, name string, m Mechanism, a *anchors) error {
 		if in[name] != nil {
 			return fmt.Errorf("%q stands in the list twice", name)
@@ -278,6 +315,34 @@ func (l *List) add(i Issuer) error {
 		}
 	}
 	return nil
+}
+
+// IsCompromised tells whether a key was declared compromised: as itself, or under any of the names that r, the issuer's document with its
+// history, gives to it. r may be nil.
+func (a *Accreditation) IsCompromised(key pubkey.Key, r *did.Resolution) bool {
+	if len(a.Compromised) == 0 {
+		return false
+	}
+	if address, ok := key.Address(); ok && slices.ContainsFunc(a.Compromised, func(s string) bool { return strings.EqualFold(s, "0x"+hex.EncodeToString(address[:])) }) {
+		return true
+	}
+	if slices.Contains(a.Compromised, key.Thumbprint()) {
+		return true
+	}
+	if r == nil {
+		return false
+	}
+	for _, k := range r.Keys {
+		if !k.Public.Equal(key) {
+			continue
+		}
+		// A document may show one key as an address and as itself.
+		if slices.Contains(a.Compromised, k.ID) || a.IsCompromised(k.Public, nil) ||
+			slices.ContainsFunc(k.Aliases, func(alias string) bool { return slices.Contains(a.Compromised, alias) }) {
+			return true
+		}
+	}
+	return false
 }
 
 func isThumbprint(s string) bool {
