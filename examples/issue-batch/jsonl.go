@@ -3,12 +3,12 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"io"
+	"strings"
 	"unicode/utf8"
 )
 
 // jsonParser reads a JSON line. encoding/json takes the last of two members with one name and any letter case for a known one; here
-// both are faults. What is in claims is read by the catalogue, which is as strict.
+// both are faults. What is in a member is read by whoever it is for, all of whom are as strict: pubkey a holder, the catalogue claims.
 type jsonParser struct{ status bool }
 
 func (p jsonParser) parse(line []byte) (r record, _ *fault) {
@@ -16,90 +16,207 @@ func (p jsonParser) parse(line []byte) (r record, _ *fault) {
 	if !utf8.Valid(line) {
 		return r, &fault{"", rowEncoding}
 	}
-	m, f := members(line)
+	var m members
+	f := m.read(line)
 	// The reference first and in any case, so that the error about a faulty row can say whose it is.
-	if f2 := r.setReference(m.text(fieldReference)); f2 != nil {
-		if raw := m[fieldReference]; len(raw) > 0 && raw[0] != '"' {
-			f2.Reason = referenceMalformed
-		}
-		if f == nil {
-			f = f2
-		}
+	text, ok := characters(m.reference)
+	f2 := r.setReference(text)
+	if !ok && m.reference != nil {
+		f2 = &fault{fieldReference, referenceMalformed}
+	}
+	if f == nil {
+		f = f2
 	}
 	if f != nil {
 		return r, f
 	}
 	unbound := false
-	switch string(m[fieldUnbound]) {
+	switch string(m.unbound) {
 	case "", "false":
 	case "true":
 		unbound = true
 	default:
 		return r, &fault{fieldUnbound, unboundMalformed}
 	}
-	holder := m.text(fieldHolder)
-	if raw := m[fieldHolder]; len(raw) > 0 && holder == "" {
-		holder = string(raw) // a JWK stands as an object; what is no object either is refused as malformed
+	holder, ok := characters(m.holder)
+	if !ok || holder == "" {
+		holder = string(m.holder) // a JWK stands as an object; what is no object either is refused as malformed
 	}
 	if f := r.setHolder(holder, unbound); f != nil {
 		return r, f
 	}
-	switch raw, ok := m[fieldStatus]; {
-	case ok && !p.status:
+	switch {
+	case m.status != nil && !p.status:
 		return r, &fault{fieldStatus, rowMember}
-	case !ok && p.status:
+	case m.status == nil && p.status:
 		return r, &fault{fieldStatus, statusMissing}
-	case ok:
-		if r.status, ok = index(string(raw)); !ok {
+	case m.status != nil:
+		if r.status, ok = index(string(m.status)); !ok {
 			return r, &fault{fieldStatus, statusMalformed}
 		}
 	}
-	r.claims = m[fieldClaims]
+	r.claims = m.claims
 	return r, nil
 }
 
-type object map[string]json.RawMessage
-
-// text returns a member that is a string, or nothing.
-func (m object) text(name string) (s string) {
-	if raw := m[name]; len(raw) > 0 && raw[0] == '"' {
-		_ = json.Unmarshal(raw, &s) // it has been read as JSON once
+// characters returns a string's, unless the value is none.
+func characters(raw []byte) (s string, ok bool) {
+	if len(raw) < 2 || raw[0] != '"' {
+		return "", false
 	}
-	return s
+	for _, c := range raw[1 : len(raw)-1] {
+		if c < ' ' || c == '\\' {
+			return s, json.Unmarshal(raw, &s) == nil
+		}
+	}
+	return string(raw[1 : len(raw)-1]), true
 }
 
-// members reads an object of known members. With a fault it returns what it has read.
-func members(line []byte) (object, *fault) {
-	m := object{}
-	d := json.NewDecoder(bytes.NewReader(line))
-	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return m, &fault{"", rowMalformed}
+// members are the parts of a row as they stand there, nil for one that is not there.
+type members struct{ reference, holder, unbound, status, claims []byte }
+
+func (m *members) part(name string) *[]byte {
+	switch name {
+	case fieldReference:
+		return &m.reference
+	case fieldHolder:
+		return &m.holder
+	case fieldUnbound:
+		return &m.unbound
+	case fieldStatus:
+		return &m.status
+	case fieldClaims:
+		return &m.claims
 	}
-	for d.More() {
-		t, err := d.Token()
-		if err != nil {
-			return m, &fault{"", rowMalformed}
+	return nil
+}
+
+// read takes an object of known members apart. With a fault m holds what was read before it.
+func (m *members) read(line []byte) *fault {
+	malformed := &fault{"", rowMalformed}
+	at := space(line, 0)
+	if at == len(line) || line[at] != '{' {
+		return malformed
+	}
+	for at, first := space(line, at+1), true; ; first = false {
+		if at < len(line) && line[at] == '}' && first {
+			return ends(line, at+1)
 		}
-		name, _ := t.(string)
-		switch name {
-		case fieldReference, fieldHolder, fieldUnbound, fieldStatus, fieldClaims:
+		end, ok := skip(line, at)
+		if !ok {
+			return malformed
+		}
+		name, ok := characters(line[at:end])
+		if !ok {
+			return malformed
+		}
+		part := m.part(name)
+		switch {
+		case part == nil:
+			return &fault{meant(name), rowMember}
+		case *part != nil:
+			return &fault{name, rowRepeats}
+		}
+		if at = space(line, end); at == len(line) || line[at] != ':' {
+			return &fault{name, rowMalformed}
+		}
+		at = space(line, at+1)
+		if end, ok = skip(line, at); !ok {
+			return &fault{name, rowMalformed}
+		}
+		*part = line[at:end]
+		switch at = space(line, end); {
+		case at < len(line) && line[at] == ',':
+			at = space(line, at+1)
+		case at < len(line) && line[at] == '}':
+			return ends(line, at+1)
 		default:
-			return m, &fault{"", rowMember}
+			return malformed
 		}
-		if _, twice := m[name]; twice {
-			return m, &fault{name, rowRepeats}
+	}
+}
+
+// meant returns the field that a name is in other letter case.
+func meant(name string) string {
+	if lower := strings.ToLower(name); new(members).part(lower) != nil {
+		return lower
+	}
+	return ""
+}
+
+func ends(line []byte, at int) *fault {
+	if space(line, at) < len(line) {
+		return &fault{"", rowMalformed} // something behind the object
+	}
+	return nil
+}
+
+func space(line []byte, at int) int {
+	for at < len(line) && (line[at] == ' ' || line[at] == '\t' || line[at] == '\r') {
+		at++
+	}
+	return at
+}
+
+// skip returns the end of the value that begins at at. It sees where strings and brackets end, which is all that is needed to know
+// where the value does: if it is JSON at all, it ends there.
+func skip(line []byte, at int) (end int, ok bool) {
+	const deepest = 64
+	var open [deepest]byte
+	depth := 0
+	for from := at; at < len(line); {
+		switch c := line[at]; c {
+		case '"':
+			if at = quoted(line, at); at < 0 {
+				return 0, false
+			}
+		case '{', '[':
+			if depth == deepest {
+				return 0, false
+			}
+			open[depth] = c + 2 // the closing bracket, as ASCII has it
+			depth++
+			at++
+			continue
+		case '}', ']':
+			if depth == 0 {
+				return at, at > from // a number or a word ended before
+			}
+			if depth--; open[depth] != c {
+				return 0, false
+			}
+			at++
+		case ',', ':', ' ', '\t', '\r':
+			if depth == 0 {
+				return at, at > from
+			}
+			at++
+			continue
+		default:
+			at++
+			continue
 		}
-		var raw json.RawMessage
-		if err := d.Decode(&raw); err != nil {
-			return m, &fault{name, rowMalformed}
+		if depth == 0 {
+			return at, true
 		}
-		m[name] = raw
 	}
-	if _, err := d.Token(); err != nil {
-		return m, &fault{"", rowMalformed}
+	return at, false
+}
+
+// quoted returns the end of the string that begins at at, or -1.
+func quoted(line []byte, at int) int {
+	for at++; ; {
+		n := bytes.IndexByte(line[at:], '"')
+		if n < 0 {
+			return -1
+		}
+		at += n + 1
+		slashes := 0
+		for line[at-2-slashes] == '\\' {
+			slashes++
+		}
+		if slashes%2 == 0 {
+			return at
+		}
 	}
-	if _, err := d.Token(); err != io.EOF {
-		return m, &fault{"", rowMalformed} // something behind the object
-	}
-	return m, nil
 }

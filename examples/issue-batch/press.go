@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"hash"
 
@@ -98,7 +100,7 @@ func (w *worker) row(ctx context.Context, b *batch, line []byte, s *slip) error 
 	}
 	card, err := w.card(ctx, r)
 	if err != nil {
-		s.fault = w.faultOf(err)
+		s.fault = w.faultOf(err, r.claims)
 		if s.fault == nil {
 			return err
 		}
@@ -133,22 +135,52 @@ func (w *worker) card(ctx context.Context, r record) ([]byte, error) {
 
 // faultOf turns what is wrong with claims into a fault, nil if it is something else. A claim is named only if the type has one of
 // that name: a name that a row made up may be anything, a value too.
-func (w *worker) faultOf(err error) *fault {
+func (w *worker) faultOf(err error, claims []byte) *fault {
 	var c *catalogue.Error
 	var d *disclosure.Error
 	switch {
 	case errors.As(err, &c):
-		f := &fault{fieldClaims, string(c.Reason)}
-		if len(c.Path) > 0 {
-			if _, err := w.kind.Find(c.Path[:1]); err == nil {
-				f.Field, _ = c.Path[0].(string)
-			}
+		name := ""
+		switch {
+		case c.Reason == catalogue.BadClaims && len(c.Path) == 0:
+			name = unreadable(claims)
+		case c.Reason == catalogue.NearMiss && len(c.Path) == 1:
+			name = c.Near // the type's own name, which was meant
+		case len(c.Path) > 0:
+			name, _ = c.Path[0].(string)
 		}
-		return f
+		if _, err := w.kind.Find(disclosure.Path{name}); err != nil {
+			name = fieldClaims
+		}
+		return &fault{name, string(c.Reason)}
 	case errors.Is(err, credential.SignerFailed):
 		return nil
 	case errors.As(err, &d):
 		return &fault{fieldClaims, string(d.Reason)}
 	}
 	return nil
+}
+
+// unreadable returns the name of the member at which claims stop being an object of different names, if there is one.
+func unreadable(claims []byte) (name string) {
+	d := json.NewDecoder(bytes.NewReader(claims))
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return ""
+	}
+	seen := map[string]bool{}
+	for d.More() {
+		t, err := d.Token()
+		if err != nil {
+			return "" // no value's fault
+		}
+		name, _ = t.(string)
+		if seen[name] {
+			return name
+		}
+		seen[name] = true
+		if err := d.Decode(new(json.RawMessage)); err != nil {
+			return name
+		}
+	}
+	return ""
 }
