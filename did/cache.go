@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	cacheSize    = 4096             // resolutions kept; the one not asked for longest goes first
+	cacheSize    = 4096             // resolutions kept, the one not asked for longest goes first; and resolves under way
 	fetchTimeout = 30 * time.Second // of one resolve, which may outlive the caller that began it
 )
 
@@ -67,6 +67,10 @@ func (c *cache) Resolve(ctx context.Context, id DID, at At) (*Resolution, error)
 		c.drop(e)
 	}
 	f := c.flights[id]
+	if f == nil && len(c.flights) >= c.size {
+		c.mu.Unlock() // callers that come and go leave resolves behind; beyond a number of them each caller waits for its own
+		return c.resolver.Resolve(ctx, id, at)
+	}
 	if f == nil {
 		f = &flight{done: make(chan struct{})}
 		c.flights[id] = f
@@ -86,8 +90,9 @@ func (c *cache) fetch(ctx context.Context, id DID, f *flight) {
 	defer cancel()
 	since := c.now()
 	// A panic here would end the process, not one request.
+	returned := false
 	defer func() {
-		if recover() != nil {
+		if recover() != nil || !returned {
 			f.res, f.err = nil, &Error{InternalError, errors.New("the resolver panicked")}
 		}
 		c.mu.Lock()
@@ -99,6 +104,7 @@ func (c *cache) fetch(ctx context.Context, id DID, f *flight) {
 		close(f.done)
 	}()
 	f.res, f.err = c.resolver.Resolve(ctx, id, At{})
+	returned = true
 	if f.err == nil && f.res == nil {
 		f.err = &Error{InternalError, errors.New("the resolver gave no answer")}
 	}

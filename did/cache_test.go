@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -162,10 +163,40 @@ func TestCacheLimitsAHangingResolve(t *testing.T) {
 	})
 }
 
+// TestCallersThatComeAndGo: each leaves a resolve behind, but only so many; then a caller's resolve ends with the caller.
+func TestCallersThatComeAndGo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var running atomic.Int64
+		c := Cache(resolverFunc(func(ctx context.Context, _ DID, _ At) (*Resolution, error) {
+			running.Add(1)
+			defer running.Add(-1)
+			<-ctx.Done()
+			return nil, &Error{Unavailable, ctx.Err()}
+		}), time.Minute).(*cache)
+		c.size = 3
+		for i := range 10 {
+			ctx, leave := context.WithCancel(t.Context())
+			var group sync.WaitGroup
+			group.Go(func() {
+				if _, err := c.Resolve(ctx, DID{fmt.Sprint("did:example:", i)}, At{}); !errors.Is(err, Unavailable) {
+					t.Error(err)
+				}
+			})
+			synctest.Wait()
+			leave()
+			group.Wait()
+		}
+		if running.Load() != 3 {
+			t.Errorf("%d resolves are left, want 3", running.Load())
+		}
+	})
+}
+
 func TestCacheSurvivesAFaultyResolver(t *testing.T) {
 	for name, r := range map[string]Resolver{
 		"panic":     resolverFunc(func(context.Context, DID, At) (*Resolution, error) { panic("boom") }),
 		"no answer": resolverFunc(func(context.Context, DID, At) (*Resolution, error) { return nil, nil }),
+		"exit":      resolverFunc(func(context.Context, DID, At) (*Resolution, error) { runtime.Goexit(); return nil, nil }),
 	} {
 		c := Cache(r, time.Minute)
 		for range 2 {

@@ -192,4 +192,12 @@ func TestMux(t *testing.T) {
 	if _, err := m.Resolve(t.Context(), DID{}, At{}); !errors.Is(err, MethodNotSupported) {
 		t.Errorf("the zero DID: %v", err)
 	}
+	for name, answer := range map[string]*Resolution{
+		"another DID's document": {Document: &Document{ID: DID{"did:example:thief"}}}, "no document": {}, "nothing": nil,
+	} {
+		m["example"] = resolverFunc(func(context.Context, DID, At) (*Resolution, error) { return answer, nil })
+		if r, err := m.Resolve(t.Context(), DID{subject}, At{}); !errors.Is(err, InternalError) || r != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }
