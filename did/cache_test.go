@@ -189,6 +189,11 @@ func TestCallersThatComeAndGo(t *testing.T) {
 		if running.Load() != 3 {
 			t.Errorf("%d resolves are left, want 3", running.Load())
 		}
+		time.Sleep(fetchTimeout)
+		synctest.Wait()
+		if running.Load() != 0 {
+			t.Errorf("%d resolves are left for ever", running.Load())
+		}
 	})
 }
 
