@@ -63,7 +63,7 @@
 //     specification says >=;
 //   - a local clock that is behind hides no events (F2);
 //   - the first change of owner to the zero address ends the history, whatever comes after it (F3, as stock resolvers do);
-//   - identity zero has no keys (F4): in stock registries everybody writes for it;
+//   - identity zero has an empty document and no keys (F4): in stock registries everybody writes for it;
 //   - of an incomplete answer nothing is believed (F8), and logs of another identity or contract are refused (F12);
 //   - malformed DIDs and versions are errors (F9): the colon before 0x is required; see did.URL.At;
 //   - algorithm names that mean something to JavaScript are names like others (N3);

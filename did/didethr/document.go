@@ -83,7 +83,7 @@ func (s *state) document(listed []*entry) *did.Document {
 			doc.Context = contexts(doc.VerificationMethod)
 		}
 	}()
-	if s.ended != 0 {
+	if s.ended != 0 || s.nobodys() {
 		return doc
 	}
 	add := func(m did.Method, purposes ...did.Purpose) {

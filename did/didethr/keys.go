@@ -24,8 +24,8 @@ func (r *keyring) add(k did.Key, f fact) {
 // history gives every key that the DID has had, those that the document lists first and in its order. The package comment says what
 // becomes of keys that are renewed, revoked, and set again.
 func (s *state) history(listed []*entry) []did.Key {
-	if s.ident.identity == (Address{}) {
-		return nil // on registries that let everybody write for it, the keys of identity zero are nobody's (fault F4)
+	if s.nobodys() {
+		return nil
 	}
 	size := s.begun + 2
 	r := &keyring{keys: make([]did.Key, 0, size), facts: make([]fact, 0, size)}
@@ -53,6 +53,10 @@ func (s *state) history(listed []*entry) []did.Key {
 	r.nameByThumbprint(s.ident.did.String())
 	return r.keys
 }
+
+// nobodys reports whether the identity is address zero, for which stock registries let everybody write (fault F4): it has no document to
+// speak of and no keys.
+func (s *state) nobodys() bool { return s.ident.identity == (Address{}) }
 
 // addLife makes the key of one life of an entry. Its id is the newest of that life; the earlier ones are aliases, because renewing an
 // entry gives it another id and old signatures name the old one (fault R).

@@ -299,8 +299,12 @@ func TestNobodysIdentity(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.attribute(Address{}, veriKey, p256Value(1), never)
-	c.changeOwner(Address{}, Address{})
-	if r := resolveAt(t, c, id, time.Time{}); len(r.Keys) != 0 {
-		t.Errorf("%d keys of an identity that everybody writes for", len(r.Keys))
+	c.attribute(Address{}, "did/svc/Page", []byte("https://thief.example"), never)
+	for _, at := range []int{0, 1} { // before and after the deactivation, which is everybody's too
+		r := resolveAt(t, c, id, time.Time{})
+		if d := r.Document; len(r.Keys) != 0 || len(d.VerificationMethod) != 0 || len(d.Service) != 0 || len(d.Relationships[did.Authentication]) != 0 {
+			t.Errorf("%d: keys %v, document %+v of an identity that everybody writes for", at, r.Keys, d)
+		}
+		c.changeOwner(Address{}, Address{})
 	}
 }

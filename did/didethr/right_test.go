@@ -48,6 +48,23 @@ func right(t *testing.T, r *recording, q *recordedQuery, g generation) wanted {
 		document: clone(result.DIDDocument), metadata: result.DIDDocumentMetadata,
 		ld: q.Accept == nil || *q.Accept == "application/did+ld+json",
 	}
+	if strings.HasSuffix(q.DID, ":0x"+strings.Repeat("0", 40)) { // fault F4
+		for name, v := range w.document {
+			if list, ok := v.([]any); ok && name != "@context" {
+				if w.document[name] = list[:0]; name == "keyAgreement" || name == "service" {
+					delete(w.document, name)
+				}
+			}
+		}
+		w.document["@context"] = contextsOf(w.document)
+		if g.profile == V11 || !w.ld {
+			w.document["@context"] = result.DIDDocument["@context"]
+		}
+		if !w.ld {
+			delete(w.document, "@context")
+		}
+		return w
+	}
 	for _, id := range []string{"F1", "EQ", "N1", "N5"} {
 		if ids, ok := q.fault(g, id); ok {
 			remove(w.document, ids)

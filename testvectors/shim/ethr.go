@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/hex"
 	"strings"
+	"time"
 
+	"github.com/khyer/khyer/did"
 	"github.com/khyer/khyer/did/didethr"
 	"github.com/khyer/khyer/internal/strictjson"
 )
@@ -27,7 +29,29 @@ func foldHistory(_ context.Context, r *request) (answer, error) {
 	}
 	network.Profile = profile
 	res, err := didethr.Fold(network, history, u.DID, at, clock)
-	return represent(res, err, accept)
+	out, err := represent(res, err, accept)
+	if err == nil {
+		out["keys"] = keysOf(res)
+	}
+	return out, err
+}
+
+// keysOf writes the history of the keys: the members of vc.verify's history, and what else a document does not say.
+func keysOf(res *did.Resolution) []answer {
+	out := []answer{}
+	for _, k := range res.Keys {
+		a := answer{"key_id": k.ID, "purposes": k.Purposes, "class": k.Class}
+		if len(k.Aliases) > 0 {
+			a["aliases"] = k.Aliases
+		}
+		for name, t := range map[string]time.Time{"from": k.From, "until": k.Until, "revoked": k.Revoked} {
+			if !t.IsZero() {
+				a[name] = t.Unix()
+			}
+		}
+		out = append(out, a)
+	}
+	return out
 }
 
 // profile reads how documents are to be written; called is the member's name in a complaint.

@@ -28,14 +28,15 @@ type recordedQuery struct {
 	}
 }
 
-// faulty reports whether the recorded answer is not the right one. With a clock that is behind, none is (fault F2).
+// faulty reports whether the recorded answer is not the right one. With a clock that is behind, none is (fault F2), nor for identity zero
+// (fault F4).
 func (q *recordedQuery) faulty(generation string) bool {
 	for _, f := range q.Faults {
 		if slices.Contains(f.In, generation) {
 			return true
 		}
 	}
-	return q.Kind == "latest-slow-clock"
+	return q.Kind == "latest-slow-clock" || strings.HasSuffix(q.DID, ":0x"+strings.Repeat("0", 40))
 }
 
 // TestHistories folds the published histories by the shim and compares the whole answer with the recorded ones, of both generations,
@@ -85,6 +86,7 @@ func TestHistories(t *testing.T) {
 				want["verdict"] = "accept"
 				dropEmptyKeys(want)
 				delete(got, "id")
+				delete(got, "keys") // the stock resolver tells no history
 				if b := show(want); !reflect.DeepEqual(plainNumbers(t, got), plainNumbers(t, want)) {
 					t.Errorf("%s\n got %s\nwant %s", what, show(got), b)
 				}
