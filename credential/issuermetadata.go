@@ -16,7 +16,7 @@ const (
 	IssuerNoURL       disclosure.Reason = "iss_not_an_https_url"               // section 4: iss does not lead to metadata
 	MetadataMalformed disclosure.Reason = "issuer_metadata_malformed"          // section 4.2: no JSON of its form, or both or none of jwks and jwks_uri
 	MetadataOfOther   disclosure.Reason = "issuer_metadata_names_other_issuer" // section 4.3: issuer is not iss
-	KeySetMalformed   disclosure.Reason = "issuer_jwks_malformed"              // RFC 7517 section 5: no key set, or one with a key that is no public key
+	KeySetMalformed   disclosure.Reason = "issuer_jwks_malformed"              // RFC 7517 section 5: no key set, or one with a private or symmetric key
 )
 
 // Bounds of documents.
@@ -123,9 +123,10 @@ type namedKey struct {
 	key pubkey.Key
 }
 
-// ParseIssuerKeys reads a JWK Set (RFC 7517 section 5), as jwks_uri leads to, of at most 256 KiB and 100 keys. Keys of a type, curve
-// or algorithm that is not in use here, and those over 8 KiB, are left out. A key that is private, symmetric or malformed makes the whole set useless: who
-// publishes such a set has lost control of it. Errors are *disclosure.Error with KeySetMalformed.
+// ParseIssuerKeys reads a JWK Set (RFC 7517 section 5), as jwks_uri leads to, of at most 256 KiB and 100 keys. Keys that are not
+// understood are left out, as that section wants: those of a type, curve or algorithm that is not in use here, those over 8 KiB, and
+// those that lack a member, have one out of its range, or a kid that is no string. But a private or symmetric key makes the whole set
+// useless: who publishes one has lost control of the set. Errors are *disclosure.Error with KeySetMalformed.
 func ParseIssuerKeys(set []byte) (*IssuerKeys, error) {
 	v, err := strictjson.Parse(set, strictjson.Limits{Bytes: maxMetadata, Depth: 16})
 	if err != nil {
@@ -141,21 +142,15 @@ func readKeySet(v strictjson.Value) (*IssuerKeys, error) {
 	}
 	out := &IssuerKeys{make([]namedKey, 0, list.Len())}
 	for e := range list.Elements() {
-		var k namedKey
-		if kid := e.Get("kid"); kid.Exists() {
-			var ok bool
-			if k.kid, ok = kid.Text(); !ok {
-				return nil, fail(KeySetMalformed)
-			}
-		}
 		key, err := pubkey.ParseJWK(e.Raw())
-		switch {
-		case errors.Is(err, pubkey.Unsupported), errors.Is(err, pubkey.TooSmall), errors.Is(err, pubkey.TooLarge), errors.Is(err, pubkey.AlgorithmMismatch):
-			continue
-		case err != nil:
+		if e.Kind() != strictjson.Object || errors.Is(err, pubkey.PrivateMember) {
 			return nil, fail(KeySetMalformed)
 		}
-		k.key = key
+		k := namedKey{key: key}
+		kid := e.Get("kid")
+		if k.kid, _ = kid.Text(); err != nil || kid.Exists() && kid.Kind() != strictjson.String {
+			continue
+		}
 		out.keys = append(out.keys, k)
 	}
 	return out, nil

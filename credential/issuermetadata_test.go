@@ -138,9 +138,10 @@ func TestIssuerMetadataThatIsOfNoUse(t *testing.T) {
 		"PrivateKeyInTheSet":    {`{"issuer":"` + iss + `","jwks":{"keys":[` + good + `,` + private + `]}}`, credential.KeySetMalformed},
 		"PrivateRSAKeyInTheSet": {`{"issuer":"` + iss + `","jwks":{"keys":[` + good + `,{"kty":"RSA","n":"AQAB","e":"AQAB","d":"AQAB"}]}}`, credential.KeySetMalformed},
 		"SymmetricKeyInTheSet":  {`{"issuer":"` + iss + `","jwks":{"keys":[` + good + `,{"kty":"oct","k":"AAAA"}]}}`, credential.KeySetMalformed},
-		"PointOffTheCurve":      {`{"issuer":"` + iss + `","jwks":{"keys":[{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU"}]}}`, credential.KeySetMalformed},
 		"KeyIsAString":          {`{"issuer":"` + iss + `","jwks":{"keys":["x"]}}`, credential.KeySetMalformed},
-		"KidIsANumber":          {`{"issuer":"` + iss + `","jwks":{"keys":[` + strings.TrimSuffix(good, "}") + `,"kid":1}]}}`, credential.KeySetMalformed},
+		"KeyIsNull":             {`{"issuer":"` + iss + `","jwks":{"keys":[null]}}`, credential.KeySetMalformed},
+		"PrivateKeyWithoutType": {`{"issuer":"` + iss + `","jwks":{"keys":[` + good + `,{"crv":"P-256","D":"x"}]}}`, credential.KeySetMalformed},
+		"PrivateKeyKidANumber":  {`{"issuer":"` + iss + `","jwks":{"keys":[` + good + `,` + strings.TrimSuffix(private, "}") + `,"kid":1}]}}`, credential.KeySetMalformed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, err := credential.ParseIssuerMetadata([]byte(c.doc), iss)
@@ -196,5 +197,37 @@ func TestLargeKeyInTheSet(t *testing.T) {
 	}
 	if got := keys.Find(""); len(got) != 1 {
 		t.Errorf("%d keys", len(got))
+	}
+}
+
+// Keys that are not understood are ignored, and the others are as good as before (RFC 7517 section 5).
+func TestKeysThatAreNotUnderstood(t *testing.T) {
+	good := publicKey(t, pubkey.ES256)
+	kid := `,"kid":"a"`
+	for name, odd := range map[string]string{
+		"NoType":          `{"crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0","kid":"a"}`,
+		"TypeIsANumber":   `{"kty":1,"kid":"a"}`,
+		"KidIsANumber":    jwk(publicKey(t, pubkey.ES256), `,"kid":1`),
+		"KidIsNull":       jwk(publicKey(t, pubkey.ES256), `,"kid":null`),
+		"OffTheCurve":     `{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","kid":"a"}`,
+		"CoordinateShort": `{"kty":"EC","crv":"P-256","x":"AA","y":"AA","kid":"a"}`,
+		"NoCoordinate":    `{"kty":"OKP","crv":"Ed25519","kid":"a"}`,
+		"LowOrder":        `{"kty":"OKP","crv":"Ed25519","x":"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","kid":"a"}`,
+		"UseIsANumber":    jwk(publicKey(t, pubkey.ES256), `,"kid":"a","use":7`),
+		"Empty":           `{}`,
+	} {
+		for _, set := range []string{odd + "," + jwk(good, kid), jwk(good, kid) + "," + odd} {
+			keys, err := credential.ParseIssuerKeys([]byte(`{"keys":[` + set + `]}`))
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+				continue
+			}
+			if got := keys.Find("a"); len(got) != 1 || !got[0].Equal(good) {
+				t.Errorf("%s: %d keys are found", name, len(got))
+			}
+			if got := keys.Find(""); len(got) != 1 || !got[0].Equal(good) {
+				t.Errorf("%s: %d keys are found without kid", name, len(got))
+			}
+		}
 	}
 }

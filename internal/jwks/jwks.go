@@ -42,8 +42,9 @@ type Key struct {
 	Public    pubkey.Key
 }
 
-// Parse reads a key set. Keys of types, curves, sizes and algorithms that are not in use here are left out (RFC 7517 section 5); a key
-// that has private members or is malformed, and a "kid" that occurs twice, make the set unacceptable.
+// Parse reads a key set. Keys that are not understood are left out (RFC 7517 section 5): of types, curves, sizes and algorithms that are
+// not in use here, malformed ones, and those whose "kid" is no string. A key that has private members, and a "kid" that occurs twice,
+// make the set unacceptable.
 func Parse(data []byte) ([]Key, error) {
 	v, err := strictjson.Parse(data, strictjson.Limits{Bytes: maxSet, Depth: 8})
 	if err != nil {
@@ -57,18 +58,18 @@ func Parse(data []byte) ([]Key, error) {
 	seen := map[string]bool{}
 	for e := range list.Elements() {
 		pub, err := pubkey.ParseJWK(e.Raw())
+		kid := e.Get("kid")
 		switch {
-		case errors.Is(err, pubkey.Unsupported), errors.Is(err, pubkey.TooSmall), errors.Is(err, pubkey.AlgorithmMismatch):
-			continue
+		case e.Kind() != strictjson.Object:
+			return nil, ErrSet
 		case errors.Is(err, pubkey.PrivateMember):
 			return nil, ErrPrivate
-		case err != nil:
-			return nil, ErrSet
+		case err != nil, kid.Exists() && kid.Kind() != strictjson.String:
+			continue
 		}
 		k := Key{Public: pub}
-		if kid := e.Get("kid"); kid.Exists() {
-			var ok bool
-			if k.ID, ok = kid.Text(); !ok || seen[k.ID] {
+		if k.ID, _ = kid.Text(); kid.Exists() {
+			if seen[k.ID] {
 				return nil, ErrSet
 			}
 			seen[k.ID] = true

@@ -136,8 +136,6 @@ func (g *generator) metadataFaults(elsewhere func(*scene, *members, string, stri
 	set("without-keys", "jwks is an object with keys", `{}`)
 	set("with-private-key", "who publishes a private key has lost control of the set", keySet(with(registry.private, "kid", `"key-1"`)))
 	set("with-symmetric-key", "a secret that everybody can read", keySet(with(registry.public, "kid", `"key-1"`), `{"kty":"oct","k":"c2VjcmV0"}`))
-	set("with-kid-that-is-a-number", "kid is a string", keySet(with(registry.public, "kid", `1`)))
-	set("with-key-off-the-curve", "a key that is none", keySet(strings.Replace(registry.public, yOf(registry), yOf(transport), 1)))
 	g.web("jwks-uri-to-no-key-set", "SD-JWT VC 4.2, 3; RFC 7517 5", "jwks_uri leads to a key set", inconclusive("issuer_jwks_malformed"), func(s *scene, doc *members) {
 		elsewhere(s, doc, setURL, `["keys"]`)
 	})
@@ -149,6 +147,15 @@ func (g *generator) metadataKeys() {
 	}
 	own := func(kid string) string { return with(registry.public, "kid", quote(kid)) }
 	key("kid-of-no-key", "the set has no such key", stranger("issuer_key_unknown"), func(s *scene, _ *members) { s.header.set("kid", `"key-9"`) })
+	ignored := func(fault, why, odd string) {
+		g.web("jwks-with-"+fault, "RFC 7517 5; SD-JWT VC 4.2", why, stranger("issuer_key_unknown"), func(_ *scene, doc *members) { doc.set("jwks", keySet(odd)) })
+		g.web("jwks-with-"+fault+"-beside-ours", "RFC 7517 5; SD-JWT VC 4.2", "keys that are not understood are ignored", accept(), func(_ *scene, doc *members) {
+			doc.set("jwks", keySet(odd, own("key-1")))
+		})
+	}
+	ignored("kid-that-is-a-number", "kid is a string", with(registry.public, "kid", `1`))
+	ignored("key-off-the-curve", "a key that is none", with(strings.Replace(registry.public, yOf(registry), yOf(transport), 1), "kid", `"key-1"`))
+	ignored("key-without-type", "kty is required", with(strings.Replace(registry.public, `"kty":"EC",`, "", 1), "kid", `"key-1"`))
 	key("kid-of-two-keys", "the name tells nothing", stranger("issuer_key_ambiguous"), func(_ *scene, doc *members) {
 		doc.set("jwks", keySet(own("key-1"), with(transport.public, "kid", `"key-1"`)))
 	})
