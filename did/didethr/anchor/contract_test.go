@@ -21,6 +21,7 @@ type world struct {
 	registry [20]byte
 	people   []*KeySigner
 	manual   bool
+	deployed uint64 // gas of the deployment
 }
 
 const (
@@ -57,8 +58,7 @@ func newWorld(t testing.TB, o ethrtest.Options) *world {
 	if !ok || !r.OK {
 		t.Fatal("deployment failed")
 	}
-	w.registry = r.Contract
-	t.Logf("deployment: %d gas", r.GasUsed)
+	w.registry, w.deployed = r.Contract, r.GasUsed
 	return w
 }
 
