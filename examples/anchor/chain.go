@@ -133,7 +133,7 @@ func (c *chain) pass(ctx context.Context, d time.Duration) error {
 		return errors.Join(c.embedded.Mine(1), c.finalize())
 	}
 	select {
-	case <-time.After(3 * time.Second):
+	case <-time.After(2 * time.Second):
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)

@@ -115,7 +115,7 @@ func TestOperator(t *testing.T) {
 	_, third := issuerKey(t)
 	jwk := o.file("second.jwk", string(second.JWK()))
 
-	o.must("create", []string{"-service", "CardOffice=https://office.example", firstText}, o.DID, "key 1 added (P-256, #delegate-1)", `service added CardOffice "https://office.example"`)
+	o.must("create", []string{"-service", "CardOffice=https://office.example", firstText}, o.DID, "key 1 added (P-256, #delegate-1)", `service added CardOffice "https://office.example"`, "(issue-batch -key-from)")
 	o.must("rotate", []string{"-days", "400", "#" + first.Thumbprint(), jwk}, "added (P-256, #delegate-2)", "retired: no new cards from")
 	time.Sleep(1100 * time.Millisecond) // the chain's clock is the world's here
 	o.must("revoke", []string{second.Thumbprint()}, "is revoked in block", second.Thumbprint(), "revoked: none of its cards is accepted any more", "issuer_key_revoked")

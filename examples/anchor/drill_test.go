@@ -269,6 +269,13 @@ func TestStolenKeyDrill(t *testing.T) {
 		// Step 3: a new key. What it signs is not accepted before its block is final: the office waits with that.
 		newKey := office.anchorKey()
 		d.tick(1) // by now the caches have forgotten
+		fresh := office.sign(newKey, time.Now())
+		hasty.want("a card of the new key at the newest block", fresh, accepted)
+		if got := watching.ask(fresh); got == accepted {
+			t.Errorf("a card of the new key is accepted before its block is final")
+		} else {
+			t.Logf("a card of the new key, before its block is final: %s", got)
+		}
 		hasty.want("the forged card at the newest block", forged, revoked)
 		watching.want("the forged card, while the revocation is not final", forged, accepted)
 		if r, err := d.registry.Final(briefly(d), revocation); err == nil {
@@ -307,6 +314,7 @@ func TestStolenKeyDrill(t *testing.T) {
 		anew := office.sign(newKey, time.Now())
 		for name, a := range map[string]*agency{"told": told, "watching": watching, "hasty": hasty} {
 			a.want(name+": the card that was signed anew", anew, accepted)
+			a.want(name+": the card that was signed too early", fresh, accepted)
 			a.want(name+": another office's card", others, accepted)
 		}
 		watching.want("the forged card", forged, revoked)

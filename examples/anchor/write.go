@@ -123,6 +123,11 @@ func (w *writing) finish(ctx context.Context) error {
 		return err
 	}
 	w.page.timeline(h)
+	for _, e := range h.Events {
+		if e.What == "key added" { // its cards must not say that they are older: see credential.Batch.KeyFrom
+			w.page.line("  Cards of %s may say that they were signed from %s on (issue-batch -key-from).\n", e.Key, e.Time.UTC().Format(time.RFC3339))
+		}
+	}
 	return nil
 }
 
