@@ -3,6 +3,7 @@ package credential
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"time"
 
@@ -45,7 +46,16 @@ func (h *Holder) Receive(sdjwt []byte, issuer pubkey.Key, now time.Time) (*Held,
 	if p.binding != nil {
 		return nil, fail(disclosure.KeyBindingPresent)
 	}
-	v, err := p.Verify(issuer, Binding{InsecureUnbound: true, receiving: true}, now)
+	b := Binding{InsecureUnbound: true, receiving: true}
+	v, err := p.Verify(issuer, b, now)
+	if errors.Is(err, SignatureInvalid) || errors.Is(err, AlgorithmMismatch) {
+		for _, q := range p.Others(strictjson.Inside{}) { // of several signatures one by this key is enough, whatever it calls the key
+			if other, e := q.Verify(issuer, b, now); e == nil {
+				v, err = other, nil
+				break
+			}
+		}
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -106,7 +106,7 @@ func (p *Presentation) readCard() error {
 		return h.err
 	}
 	c := p.u.Payload(strictjson.Inside{})
-	p.hint = Hint{KeyID: h.kid, Algorithm: h.alg, CarriesKey: h.foreignKey || h.x5c != nil, x5c: h.x5c, foreignKey: h.foreignKey}
+	p.hint.speaks(h.header)
 	var errs [9]error
 	p.hint.Issuer, errs[0] = text(c.Get("iss"), "iss")
 	p.hint.IssuedAt, errs[2] = numericDate(c.Get("iat"), "iat")
@@ -217,6 +217,33 @@ func (p *Presentation) readBinding() error {
 // Hint returns what the card says of itself.
 func (p *Presentation) Hint() Hint { return p.hint }
 
+// Others lets package verifier look for the key of another of the issuer's signatures, when that of the first is of no use (RFC 9901
+// section 8.3: one valid signature is enough). Each result is p with the Hint of another header; most presentations have none.
+func (p *Presentation) Others(strictjson.Inside) []*Presentation {
+	var out []*Presentation
+	for _, h := range p.headers[1:] {
+		known := func(q *Presentation) bool { return q.hint.isOf(h.header) }
+		if h.err != nil || known(p) || slices.ContainsFunc(out, known) {
+			continue
+		}
+		q := *p
+		q.hint.speaks(h.header)
+		out = append(out, &q)
+	}
+	return out
+}
+
+// speaks takes over what a header says of the key.
+func (h *Hint) speaks(of header) {
+	h.KeyID, h.Algorithm, h.x5c, h.foreignKey = of.kid, of.alg, of.x5c, of.foreignKey
+	h.CarriesKey = of.foreignKey || of.x5c != nil
+}
+
+// isOf tells whether the hint leads to the key of a header.
+func (h *Hint) isOf(of header) bool {
+	return h.KeyID == of.kid && bytes.Equal(h.x5c, of.x5c) && h.foreignKey == of.foreignKey
+}
+
 // Precheck makes the checks that cost no curve: key binding present, audience, nonce, sd_hash, times. It may only reject. Whoever
 // made the presentation may have written anything, so a rejection says nothing about an issuer.
 func (p *Presentation) Precheck(b Binding, now time.Time) error {
@@ -320,7 +347,7 @@ func (p *Presentation) Verify(key pubkey.Key, b Binding, now time.Time) (*Verifi
 		}
 		// The key was looked up for what the hint says. A signature under another kid or chain is none of that key, even if it verifies:
 		// nothing that stands in one header may be believed because of a signature over another.
-		if p.profile == SDJWTVC && (h.kid != p.hint.KeyID || !bytes.Equal(h.x5c, p.hint.x5c) || h.foreignKey != p.hint.foreignKey) {
+		if p.profile == SDJWTVC && !p.hint.isOf(h.header) {
 			return fail(SignatureInvalid)
 		}
 		return checkSignature(key, h.alg, s, SignatureInvalid)
@@ -329,8 +356,7 @@ func (p *Presentation) Verify(key pubkey.Key, b Binding, now time.Time) (*Verifi
 		return nil, err
 	}
 	hint := p.hint
-	hint.KeyID, hint.Algorithm, hint.x5c, hint.foreignKey = h.kid, h.alg, h.x5c, h.foreignKey // of the signature that was verified
-	hint.CarriesKey = h.foreignKey || h.x5c != nil
+	hint.speaks(h.header) // that of the signature that was verified
 	v := &Verified{Hint: hint, Expires: p.expires, Status: p.status, Body: body}
 	if err := p.checkDisclosed(v, b, now); err != nil {
 		return nil, err

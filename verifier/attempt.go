@@ -10,6 +10,7 @@ import (
 
 	"github.com/khyer/khyer/credential"
 	"github.com/khyer/khyer/credential/status"
+	"github.com/khyer/khyer/did"
 	"github.com/khyer/khyer/disclosure"
 	"github.com/khyer/khyer/internal/strictjson"
 	"github.com/khyer/khyer/verifier/trust"
@@ -21,6 +22,10 @@ type attempt struct {
 	ctx    context.Context
 	expect Expect
 	now    time.Time
+
+	// What was had for the key of one signature serves those of the others: a stranger may put sixteen on a card.
+	resolution *did.Resolution
+	documents  map[string][]byte
 
 	// Both are set once issuer and holder were verified, and not before.
 	card   *credential.Verified
@@ -39,28 +44,12 @@ func (a *attempt) run(presentation []byte) (*Result, error) {
 	if err != nil {
 		return nil, a.reject(err)
 	}
-	hint := p.Hint()
-	if hint.Type != a.expect.Type {
+	if p.Hint().Type != a.expect.Type {
 		return nil, a.reject(TypeMismatch)
 	}
-	acc, chain, err := a.accreditation(p, hint)
+	verified, key, acc, err := a.signed(p)
 	if err != nil {
 		return nil, err
-	}
-	method, err := a.mechanism(hint, acc, chain)
-	if err != nil {
-		return nil, err
-	}
-	if err := p.Precheck(a.binding(), a.now); err != nil {
-		return nil, a.reject(err)
-	}
-	key, err := a.key(hint, method, acc, chain)
-	if err != nil {
-		return nil, err
-	}
-	verified, err := p.Verify(key.public, a.binding(), a.now)
-	if err != nil {
-		return nil, a.reject(err)
 	}
 	// From here on the issuer speaks: hint was read from the bytes whose signature has just been verified.
 	a.card, a.issuer = verified, verified.Issuer
@@ -90,6 +79,50 @@ func (a *attempt) run(presentation []byte) (*Result, error) {
 	}
 	res.Cards = []Card{card}
 	return res, nil
+}
+
+// signed verifies a presentation by the key that one of the issuer's signatures names. Of several signatures one that is good is enough,
+// whatever the others are; if there is none, the first says why.
+func (a *attempt) signed(p *credential.Presentation) (*credential.Verified, issuerKey, *trust.Accreditation, error) {
+	verified, key, acc, err := a.by(p)
+	var rejected *Rejection
+	if err == nil || !errors.As(err, &rejected) {
+		return verified, key, acc, err
+	}
+	for _, q := range p.Others(strictjson.Inside{}) {
+		if q.Precheck(a.binding(), a.now) != nil {
+			break // it is not about signatures
+		}
+		var undecided *Inconclusive
+		verified, key, acc, other := a.by(q)
+		if other == nil || errors.As(other, &undecided) {
+			return verified, key, acc, other
+		}
+	}
+	return nil, issuerKey{}, nil, err
+}
+
+// by is signed for the signature that p's hint is of.
+func (a *attempt) by(p *credential.Presentation) (v *credential.Verified, key issuerKey, acc *trust.Accreditation, err error) {
+	hint := p.Hint()
+	acc, chain, err := a.accreditation(p, hint)
+	if err != nil {
+		return nil, key, nil, err
+	}
+	method, err := a.mechanism(hint, acc, chain)
+	if err != nil {
+		return nil, key, nil, err
+	}
+	if err := p.Precheck(a.binding(), a.now); err != nil {
+		return nil, key, nil, a.reject(err)
+	}
+	if key, err = a.key(hint, method, acc, chain); err != nil {
+		return nil, key, nil, err
+	}
+	if v, err = p.Verify(key.public, a.binding(), a.now); err != nil {
+		return nil, key, nil, a.reject(err)
+	}
+	return v, key, acc, nil
 }
 
 // read takes the claims that were asked for, and notes what else was shown.

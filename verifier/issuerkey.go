@@ -164,6 +164,9 @@ func (a *attempt) keyOfMetadata(h credential.Hint, acc *trust.Accreditation) (is
 }
 
 func (a *attempt) document(url string) ([]byte, error) {
+	if doc, ok := a.documents[url]; ok {
+		return doc, nil
+	}
 	if a.c.Documents == nil {
 		return nil, &Inconclusive{Reason: MetadataUnavailable, Err: errors.New("Config.Documents is missing")}
 	}
@@ -171,6 +174,10 @@ func (a *attempt) document(url string) ([]byte, error) {
 	if err != nil {
 		return nil, &Inconclusive{Reason: MetadataUnavailable, RetryAfter: 10 * time.Second, Err: err}
 	}
+	if a.documents == nil {
+		a.documents = map[string][]byte{}
+	}
+	a.documents[url] = doc
 	return doc, nil
 }
 
@@ -188,9 +195,12 @@ func (a *attempt) keyOfDID(h credential.Hint, method string, acc *trust.Accredit
 	if err != nil {
 		return issuerKey{}, a.reject(IssuerDIDMalformed)
 	}
-	r, err := a.c.Resolver.Resolve(a.ctx, id, did.At{})
-	if err != nil || r == nil {
-		return issuerKey{}, a.resolveFault(err)
+	r := a.resolution
+	if r == nil {
+		if r, err = a.c.Resolver.Resolve(a.ctx, id, did.At{}); err != nil || r == nil {
+			return issuerKey{}, a.resolveFault(err)
+		}
+		a.resolution = r
 	}
 	if r.Document == nil || r.Document.ID != id {
 		return issuerKey{}, &Inconclusive{Reason: ResolverFailed, Err: errors.New("the resolver answered with another DID's document")}
