@@ -45,7 +45,7 @@ var rooms = []room{
 	{"did/didweb", []string{"did", "internal/safehttp"}},
 	{"did/resolverhttp", []string{"did", "internal/mediatype"}},
 	{"did/didethr", []string{"did", "did/pubkey", "internal/ethrpc", "internal/strictjson", decred, multibase, keccak}},
-	{"did/didethr/anchor", []string{"did", "did/pubkey", "did/didethr", "internal/ethrpc", goEthereum, decred, multibase, keccak}},
+	{"did/didethr/anchor", []string{"did", "did/pubkey", "did/didethr", "internal/ethrpc", "internal/strictjson", decred, multibase, keccak}},
 	{"did/didethr/ethrtest", []string{"did/didethr", "internal/ethrpc", "internal/strictjson", goEthereum, "github.com/holiman/uint256"}},
 	{"credential/catalogue", []string{"disclosure", "internal/strictjson"}},
 	{"credential/status", []string{"did/pubkey", "internal/jws", "internal/strictjson"}},

@@ -266,7 +266,7 @@ func TestNodeFaults(t *testing.T) {
 	}
 	chain.Interfere(nil)
 	_, err = r.Identity(poor.Address(), poor).AddKey(context.Background(), signingKey(t), time.Hour)
-	wants(t, err, NodeRefused)
+	wants(t, err, Unfunded)
 }
 
 // TestRevertedOnTheChain: what was fine when it was estimated is not when it is mined; the contract's word is still found.
@@ -285,7 +285,7 @@ func TestRevertedOnTheChain(t *testing.T) {
 	errs := make(chan error, 2)
 	sent := make(chan struct{}, 2)
 	registry.progress = func(p Progress) {
-		if p.Block == 0 {
+		if p.Stage == Sending {
 			sent <- struct{}{}
 		}
 	}
@@ -353,7 +353,7 @@ func TestFinality(t *testing.T) {
 	cfg := config(chain)
 	var reached []uint64
 	cfg.Progress = func(p Progress) {
-		if p.Reached > 0 {
+		if p.Stage == Finalizing {
 			reached = append(reached, p.Reached)
 		}
 	}
@@ -376,23 +376,76 @@ func TestFinality(t *testing.T) {
 	}
 }
 
+// TestReorganisationAfterMining: what a reorganisation throws out is handed in again; what has lost its nonce meanwhile gets another,
+// unless it is a payment, which could then be made twice.
 func TestReorganisationAfterMining(t *testing.T) {
 	ctx := context.Background()
 	chain := start(t, ethrtest.Options{})
 	r := deploy(t, chain, config(chain))
+	r.settle = 50 * time.Millisecond
 	base := chain.Head().Number
-	owner := person(t, chain, 0)
-	receipt, err := r.Identity(owner.Address(), owner).AddKey(ctx, signingKey(t), time.Hour)
+	owner := chain.Accounts()[0]
+	identity := r.Identity(owner.Address, person(t, chain, 0))
+	undo := func() {
+		t.Helper()
+		if err := chain.Rewind(base); err != nil {
+			t.Fatal(err)
+		}
+	}
+	final := func(of Receipt) (got Receipt, err error) {
+		t.Helper()
+		done := make(chan struct{})
+		go func() { defer close(done); got, err = r.Final(ctx, of) }()
+		mineUntil(t, chain, done)
+		return got, err
+	}
+	stranger := func() {
+		t.Helper()
+		if _, err := chain.Transact(owner, &owner.Address, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	key := signingKey(t)
+	receipt, err := identity.AddKey(ctx, key, time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := chain.Rewind(base); err != nil {
+	undo()
+	stranger()
+	got, err := final(receipt)
+	if err != nil || got.Tx == receipt.Tx || got.BlockHash == receipt.BlockHash {
+		t.Fatal(got, err)
+	}
+	if there, _ := published(resolve(t, r, chain, r.DID(owner.Address)), key); !there {
+		t.Error("the key is not published")
+	}
+
+	base = chain.Head().Number
+	receipt, err = identity.AddKey(ctx, signingKey(t), time.Hour)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := chain.Mine(100); err != nil {
+	undo()
+	if err := chain.Mine(3); err != nil {
 		t.Fatal(err)
 	}
-	_, err = r.Final(ctx, receipt)
+	if got, err = final(receipt); err != nil || got.Tx != receipt.Tx || got.BlockHash == receipt.BlockHash {
+		t.Fatal(got, err)
+	}
+
+	base = chain.Head().Number
+	payment, err := r.Fund(ctx, person(t, chain, 0), person(t, chain, 1).Address(), big.NewInt(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	undo()
+	stranger()
+	got, err = final(payment)
+	if wants(t, err, Dropped); got.State != Lost {
+		t.Errorf("state %q", got.State)
+	}
+	elsewhere := Receipt{State: Mined, Tx: payment.Tx, Block: payment.Block}
+	_, err = final(elsewhere)
 	wants(t, err, Dropped)
 }
 
@@ -451,10 +504,14 @@ func TestSignersAreNotTrusted(t *testing.T) {
 		"nothing":      changed{owner, func(s *[65]byte) error { *s = [65]byte{}; return nil }},
 		"out of order": changed{owner, func(s *[65]byte) error { return errors.New("the HSM is locked") }},
 	} {
+		want := BadSignature
+		if name == "out of order" {
+			want = SignerFailed
+		}
 		_, err := r.Identity(owner.Address(), s).AddKey(context.Background(), signingKey(t), time.Hour)
 		var e *Error
-		if !errors.As(err, &e) || e.Reason != BadSignature {
-			t.Errorf("%s: %v", name, err)
+		if !errors.As(err, &e) || e.Reason != want {
+			t.Errorf("%s: %v, want %s", name, err, want)
 		}
 	}
 }
@@ -560,7 +617,7 @@ func TestFund(t *testing.T) {
 		t.Fatal(err)
 	}
 	var e *Error
-	if _, err := r.Identity(fresh.Address(), fresh).SetAttribute(ctx, "did/svc/X", []byte("https://x.example"), time.Hour); !errors.As(err, &e) || e.Reason != NodeRefused {
+	if _, err := r.Identity(fresh.Address(), fresh).SetAttribute(ctx, "did/svc/X", []byte("https://x.example"), time.Hour); !errors.As(err, &e) || e.Reason != Unfunded {
 		t.Errorf("without ether: %v", err)
 	}
 	for _, wei := range []*big.Int{nil, big.NewInt(0), big.NewInt(-1)} {

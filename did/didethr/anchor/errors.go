@@ -12,22 +12,27 @@ type Reason string
 
 // Reasons.
 const (
-	BadConfig     Reason = "bad_config"     // the caller's configuration or argument cannot be right
-	BadKey        Reason = "bad_key"        // a key or key file that cannot be used
-	NoAnswer      Reason = "no_answer"      // the node did not answer, or not in a form that can be believed
-	NodeRefused   Reason = "node_refused"   // the node understood and refused, such as for want of funds
-	WrongChain    Reason = "wrong_chain"    // the node serves another chain than configured
-	WrongRegistry Reason = "wrong_registry" // there is no registry at the address, or other code than pinned
-	Reverted      Reason = "reverted"       // the registry refused; Error.Revert has its word
-	BadSignature  Reason = "bad_signature"  // the Signer failed, or signed with another key than its address says
-	Dropped       Reason = "dropped"        // a reorganisation threw the transaction out after it had been mined
+	BadConfig      Reason = "bad_config"      // the caller's configuration or argument cannot be right
+	BadKey         Reason = "bad_key"         // a key or key file that cannot be used
+	NoAnswer       Reason = "no_answer"       // the node did not answer in time, or not in a form that can be believed
+	NodeRefused    Reason = "node_refused"    // the node understood and refused
+	WrongChain     Reason = "wrong_chain"     // the node serves another chain than configured
+	WrongRegistry  Reason = "wrong_registry"  // there is no registry at the address, or other code than pinned
+	LegacyRegistry Reason = "legacy_registry" // signed operations are for the embedded registry only: on others they can be replayed
+	FeeTooHigh     Reason = "fee_too_high"    // the transaction could cost more than Config.MaxFee
+	Unfunded       Reason = "unfunded"        // the account has not what the transactions may cost
+	SignerFailed   Reason = "signer_failed"   // the Signer gave no signature
+	BadSignature   Reason = "bad_signature"   // the Signer signed with another key than its address says, or something else
+	JournalFailed  Reason = "journal_failed"  // the journal cannot be read or written; what is not in it was not sent
+	Reverted       Reason = "reverted"        // the registry refused; Error.Revert has its word
+	Dropped        Reason = "dropped"         // another transaction took the nonce, or a reorganisation threw this one out for good
 )
 
 // Error is the error of everything here that talks to a node or a Signer.
 type Error struct {
 	Reason Reason
 	// Revert is the word with which the contract refused: bad_actor (not the owner), deactivated, bad_identity, bad_validity,
-	// bad_delegate, bad_signature. Registries that were deployed by others may use other words.
+	// bad_delegate, bad_signature, expired. Registries that were deployed by others may use other words.
 	Revert string
 	// Tx is the transaction's hash if it was signed. With NoAnswer it may still be mined: look before doing the same again.
 	Tx  [32]byte

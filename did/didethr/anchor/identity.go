@@ -3,24 +3,16 @@ package anchor
 import (
 	"context"
 	"math/big"
-	"time"
-
-	"github.com/multiformats/go-multibase"
 
 	"github.com/khyer/khyer/did/didethr"
-	"github.com/khyer/khyer/did/pubkey"
 )
 
-// Identity writes one identity. It is safe for concurrent use. Its methods return when the transaction is in a block; see
-// Registry.Final. An operation that the registry would refuse is refused before it costs anything, with the reason Reverted.
+// Identity writes one identity. It is safe for concurrent use.
 type Identity struct {
 	registry *Registry
 	address  didethr.Address
 	owner    Signer
 }
-
-// keyAttribute is the name of an attribute that publishes a signing key (did:ethr specification, "Multikey").
-const keyAttribute = "did/pub/Multikey/veriKey"
 
 // Identity returns the identity of an address, to be written by its owner. As long as no owner was set, that is the address itself.
 func (r *Registry) Identity(a didethr.Address, owner Signer) *Identity {
@@ -30,125 +22,117 @@ func (r *Registry) Identity(a didethr.Address, owner Signer) *Identity {
 // Address returns the identity's address.
 func (i *Identity) Address() didethr.Address { return i.address }
 
-// AddKey publishes a key for making assertions, such as signing credentials, valid from now on for the given time (whole seconds). Adding
-// it again renews it.
-func (i *Identity) AddKey(ctx context.Context, k pubkey.Key, valid time.Duration) (Receipt, error) {
-	value, err := multikey(k)
+// Apply makes changes, each in a transaction of its own, and returns when all are in blocks; see Registry.Final. The receipts stand in the
+// order of the operations.
+//
+// Nothing is sent before all operations have been checked and priced: what the registry would refuse is refused with the reason Reverted
+// before it costs anything. Then they go out with consecutive nonces, without waiting for each other, in this order: what revokes, what
+// adds, RetireKey, and last ChangeOwner or Deactivate; within each kind as they were given. The last two kinds wait until everything
+// before them has succeeded. Two operations about the same entry are refused, since the order would decide.
+//
+// With an error, the receipts' States say how far it got: Mined is done, Pending may be done yet, the others are not done. The error is
+// the first one. A ctx that ends leaves its transactions with the node, as Pending.
+func (i *Identity) Apply(ctx context.Context, ops ...Op) ([]Receipt, error) {
+	receipts := make([]Receipt, len(ops))
+	stages, err := plan(ops)
 	if err != nil {
-		return Receipt{}, err
+		return receipts, err
 	}
-	return i.SetAttribute(ctx, keyAttribute, value, valid)
+	if i.owner == nil {
+		return receipts, fail(BadConfig, "no signer")
+	}
+	r, jobs := i.registry, make([]*job, len(ops))
+	fresh := map[*job]bool{} // not sent yet and held; the others were sent before, by another call or another process
+	defer func() {
+		for j := range fresh {
+			j.release()
+		}
+	}()
+	var ask []*job
+	for k, o := range ops {
+		receipts[k].ID = o.id
+		to := r.network.Registry
+		j := newJob(i.owner, &to, nil, o.calldata(i.address))
+		j.id = o.id
+		if jobs[k], err = r.journal.claim(r, j); err != nil {
+			return receipts, err
+		}
+		if jobs[k] != j {
+			r.adopt(jobs[k], i.owner)
+			continue
+		}
+		fresh[j], ask = true, append(ask, j)
+		defer r.journal.unclaim(j)
+		if o.check != nil {
+			if err := o.check(ctx, r, i.address); err != nil {
+				return receipts, err
+			}
+		}
+	}
+	if len(ask) > 0 {
+		if _, err := r.quote(ctx, ask); err != nil {
+			return receipts, err
+		}
+	}
+	for _, stage := range stages {
+		now := make([]*job, len(stage))
+		for k, at := range stage {
+			now[k] = jobs[at]
+		}
+		got, err := r.run(ctx, now, fresh)
+		for k, at := range stage {
+			receipts[at] = got[k]
+		}
+		if err != nil {
+			return receipts, err
+		}
+	}
+	return receipts, nil
 }
 
-// RevokeKey revokes a key: from its block on, verifiers refuse all that it signed, whenever that was. A key that is merely
-// replaced should be left to lapse instead.
-func (i *Identity) RevokeKey(ctx context.Context, k pubkey.Key) (Receipt, error) {
-	value, err := multikey(k)
-	if err != nil {
-		return Receipt{}, err
+// run sends those jobs of one account that are fresh, takes them out of that set, and follows all to their blocks.
+func (r *Registry) run(ctx context.Context, jobs []*job, fresh map[*job]bool) ([]Receipt, error) {
+	var first error
+	var mine []*job
+	for _, j := range jobs {
+		if fresh[j] {
+			mine = append(mine, j)
+		}
 	}
-	return i.RevokeAttribute(ctx, keyAttribute, value)
+	if len(mine) > 0 {
+		q, err := r.quote(ctx, mine)
+		if err == nil {
+			err = r.send(ctx, q, mine)
+		}
+		first = err
+	}
+	for _, j := range mine {
+		j.release()
+		delete(fresh, j)
+	}
+	out := make([]Receipt, len(jobs))
+	for k, j := range jobs {
+		var err error
+		if out[k], err = r.follow(ctx, j); err != nil && first == nil {
+			first = err
+		}
+	}
+	return out, first
 }
 
-// multikey returns what a Multikey attribute holds: the multicodec prefix and the key, without the multibase text around them.
-func multikey(k pubkey.Key) ([]byte, error) {
-	text, ok := k.Multikey()
-	if !ok {
-		return nil, fail(BadKey, "the key has no Multikey form")
-	}
-	base, value, err := multibase.Decode(text)
-	if err != nil || base != multibase.Base58BTC {
-		return nil, fail(BadKey, "the key has no Multikey form")
-	}
-	return value, nil
-}
-
-// SetAttribute publishes an attribute, such as a service: did/svc/<type> with a URL or a JSON value. Whatever is written stays
-// readable for ever: no personal data.
-func (i *Identity) SetAttribute(ctx context.Context, name string, value []byte, valid time.Duration) (Receipt, error) {
-	n, err := bytes32(name)
-	if err != nil {
-		return Receipt{}, err
-	}
-	seconds, err := seconds(valid)
-	if err != nil {
-		return Receipt{}, err
-	}
-	return i.call(ctx, pack("setAttribute(address,bytes32,bytes,uint256)", addressWord(i.address), n, tail(value), seconds))
-}
-
-// RevokeAttribute takes an attribute back; name and value are those with which it was set.
-func (i *Identity) RevokeAttribute(ctx context.Context, name string, value []byte) (Receipt, error) {
-	n, err := bytes32(name)
-	if err != nil {
-		return Receipt{}, err
-	}
-	return i.call(ctx, pack("revokeAttribute(address,bytes32,bytes)", addressWord(i.address), n, tail(value)))
-}
-
-// AddDelegate lets another account act for the identity. Readers know the kinds veriKey and sigAuth.
-func (i *Identity) AddDelegate(ctx context.Context, kind string, delegate didethr.Address, valid time.Duration) (Receipt, error) {
-	k, err := bytes32(kind)
-	if err != nil {
-		return Receipt{}, err
-	}
-	seconds, err := seconds(valid)
-	if err != nil {
-		return Receipt{}, err
-	}
-	return i.call(ctx, pack("addDelegate(address,bytes32,address,uint256)", addressWord(i.address), k, addressWord(delegate), seconds))
-}
-
-// RevokeDelegate ends that.
-func (i *Identity) RevokeDelegate(ctx context.Context, kind string, delegate didethr.Address) (Receipt, error) {
-	k, err := bytes32(kind)
-	if err != nil {
-		return Receipt{}, err
-	}
-	return i.call(ctx, pack("revokeDelegate(address,bytes32,address)", addressWord(i.address), k, addressWord(delegate)))
-}
-
-// ChangeOwner hands the identity over. From then on an Identity with the new owner's Signer writes it; this one no longer can.
-func (i *Identity) ChangeOwner(ctx context.Context, to didethr.Address) (Receipt, error) {
-	if to == (didethr.Address{}) {
-		return Receipt{}, fail(BadConfig, "the zero address would deactivate the identity; there is Deactivate for that")
-	}
-	return i.changeOwner(ctx, to)
-}
-
-// Deactivate ends the identity for good: its document is empty from then on, and nothing can be written for it any more.
-func (i *Identity) Deactivate(ctx context.Context) (Receipt, error) {
-	return i.changeOwner(ctx, didethr.Address{})
-}
-
-func (i *Identity) changeOwner(ctx context.Context, to didethr.Address) (Receipt, error) {
-	return i.call(ctx, pack("changeOwner(address,address)", addressWord(i.address), addressWord(to)))
-}
-
-func (i *Identity) call(ctx context.Context, data []byte) (Receipt, error) {
-	to := i.registry.network.Registry
-	return i.registry.transact(ctx, i.owner, &to, nil, data)
-}
-
-func bytes32(name string) (w [32]byte, err error) {
-	if name == "" || len(name) > len(w) {
-		return w, fail(BadConfig, "a name has 1 to 32 bytes, this one has %d", len(name))
-	}
-	copy(w[:], name)
-	return w, nil
-}
-
-func seconds(d time.Duration) (w [32]byte, err error) {
-	if d < time.Second {
-		return w, fail(BadConfig, "a validity is a second at least")
-	}
-	return uintWord(uint64(d / time.Second)), nil
+// transact does one thing.
+func (r *Registry) transact(ctx context.Context, j *job) (Receipt, error) {
+	out, err := r.run(ctx, []*job{j}, map[*job]bool{j: true})
+	return out[0], err
 }
 
 // Fund pays ether, in wei, from payer to an account: a new identity needs some before it can write, since each change is paid for.
 func (r *Registry) Fund(ctx context.Context, payer Signer, to didethr.Address, wei *big.Int) (Receipt, error) {
-	if wei == nil || wei.Sign() <= 0 {
-		return Receipt{}, fail(BadConfig, "nothing to pay")
+	if payer == nil {
+		return Receipt{}, fail(BadConfig, "no signer")
 	}
-	return r.transact(ctx, payer, &to, wei, nil)
+	if wei == nil || wei.Sign() <= 0 || wei.BitLen() > 256 {
+		return Receipt{}, fail(BadConfig, "nothing to pay, or more than there is")
+	}
+	return r.transact(ctx, newJob(payer, &to, new(big.Int).Set(wei), nil))
 }

@@ -6,10 +6,9 @@ import (
 	"math/big"
 	"net/http"
 	"strconv"
-	"sync"
+	"time"
 
 	"github.com/decred/dcrd/dcrec/secp256k1/v4"
-	"github.com/ethereum/go-ethereum/core/types"
 
 	"github.com/khyer/khyer/did"
 	"github.com/khyer/khyer/did/didethr"
@@ -18,39 +17,69 @@ import (
 
 // Config says where to write.
 type Config struct {
-	// Network is the chain and its registry. The first of its RPC endpoints is written to. If CodeHash is zero, the registry must be
-	// the embedded one.
+	// Network is the chain and its registry. The first of its RPC endpoints is written to. If ChainID is zero, the node is asked for it and
+	// believed; a configured one is compared, so that nothing is signed for another chain. If CodeHash is zero, the registry must be the
+	// embedded one.
 	Network didethr.Network
 	// Client sends the requests; nil means one with time limits.
 	Client *http.Client
 	// Finality is the block that Registry.Final waits for: "finalized" (also if empty), "safe" or "latest".
 	Finality string
+	// MaxFee is the most, in wei, that one transaction may cost: gas limit times fee for each unit, raised fees included. What the node says
+	// about prices cannot make an account pay more. Nil means a tenth of an ether.
+	MaxFee *big.Int
+	// BumpAfter is how long a transaction may be the account's next without getting into a block before it is replaced by one that pays an
+	// eighth more, up to eight times. Zero means a minute: five blocks of mainnet.
+	BumpAfter time.Duration
+	// Journal, if set, remembers what was signed before it is sent, so that the next process can bring to an end what a crash interrupted.
+	Journal *Journal
 	// Progress, if set, is told how a transaction gets on. It must not block.
 	Progress func(Progress)
 }
 
+// Stage is where a transaction is on its way.
+type Stage string
+
+// The stages, in the order in which they come.
+const (
+	Sending    Stage = "sending"    // about to be handed to the node
+	Replacing  Stage = "replacing"  // handed in again with a higher fee or another nonce, under another hash
+	InBlock    Stage = "in_block"   // mined
+	Finalizing Stage = "finalizing" // Registry.Final waits
+	IsFinal    Stage = "final"
+)
+
 // Progress is how far a transaction has got.
 type Progress struct {
+	Stage   Stage
 	Tx      [32]byte
-	Block   uint64 // its block; 0 while it waits for one
-	Reached uint64 // while Registry.Final waits: the newest block that is final so far
+	Block   uint64 // its block, from InBlock on
+	Reached uint64 // with Finalizing and IsFinal: the newest block that is final so far; 0 is the chain's first
 }
 
-// Registry is a registry on a chain, ready to be written to. It is safe for concurrent use.
+// Registry is a registry on a chain, ready to be written to. It is safe for concurrent use, and so are several of them for the same
+// accounts: nonces are handed out in one place in a process. Two processes that write with one account get on too, if slower: whoever
+// loses a nonce to the other takes the next.
 type Registry struct {
-	node     *ethrpc.Client
-	network  didethr.Network
-	chainID  *big.Int
-	signing  types.Signer
-	finality string
-	progress func(Progress)
-
-	mu    sync.Mutex
-	locks map[didethr.Address]*sync.Mutex // one for each account: from reading its nonce until its transaction is handed in
+	node      *ethrpc.Client
+	http      *http.Client
+	network   didethr.Network
+	genesis   [32]byte
+	finality  string
+	maxFee    *big.Int
+	bumpAfter time.Duration
+	settle    time.Duration // how long a used nonce without a receipt may be a node that lags
+	journal   *Journal
+	progress  func(Progress)
 }
 
-func dial(c Config) (*Registry, error) {
-	r := &Registry{network: c.Network, finality: c.Finality, progress: c.Progress, locks: map[didethr.Address]*sync.Mutex{}}
+// defaultMaxFee is 0.1 ether.
+var defaultMaxFee = big.NewInt(1e17)
+
+// connect checks the configuration and that the node serves its chain.
+func connect(ctx context.Context, c Config) (*Registry, error) {
+	r := &Registry{http: c.Client, network: c.Network, finality: c.Finality, maxFee: c.MaxFee, bumpAfter: c.BumpAfter, settle: 15 * time.Second,
+		journal: c.Journal, progress: c.Progress}
 	switch c.Finality {
 	case "":
 		r.finality = "finalized"
@@ -58,29 +87,55 @@ func dial(c Config) (*Registry, error) {
 	default:
 		return nil, fail(BadConfig, "Finality is finalized, safe or latest")
 	}
+	if r.maxFee == nil {
+		r.maxFee = defaultMaxFee
+	}
+	if r.bumpAfter == 0 {
+		r.bumpAfter = time.Minute
+	}
+	if r.maxFee.Sign() <= 0 || r.bumpAfter < 0 {
+		return nil, fail(BadConfig, "MaxFee and BumpAfter are positive")
+	}
 	if r.progress == nil {
 		r.progress = func(Progress) {}
 	}
-	if c.Network.ChainID == 0 || len(c.Network.RPC) == 0 {
-		return nil, fail(BadConfig, "a network needs a chain id and an endpoint")
+	if len(c.Network.RPC) == 0 {
+		return nil, fail(BadConfig, "a network needs an endpoint")
 	}
 	var err error
 	if r.node, err = ethrpc.Dial(c.Network.RPC[0], c.Client); err != nil {
 		return nil, &Error{Reason: BadConfig, Err: err}
 	}
-	r.chainID = new(big.Int).SetUint64(c.Network.ChainID)
-	r.signing = types.LatestSignerForChainID(r.chainID)
+	calls := []ethrpc.Call{{Method: "eth_chainId"}, {Method: "eth_getBlockByNumber", Params: []any{"0x0", false}}}
+	if err := r.batch(ctx, calls); err != nil {
+		return nil, err
+	}
+	if c.Network.ChainID == 0 {
+		var id hexUint
+		if err := decode(calls[0], &id); err != nil {
+			return nil, err
+		}
+		r.network.ChainID = uint64(id)
+	}
+	if err := r.sameChain(calls[0]); err != nil {
+		return nil, err
+	}
+	var first header
+	if err := decode(calls[1], &first); err != nil {
+		return nil, err
+	}
+	r.genesis = first.Hash
 	return r, nil
 }
 
 // Open connects to a registry and checks that the node serves the configured chain and that the registry's code is the pinned one.
 func Open(ctx context.Context, c Config) (*Registry, error) {
-	r, err := dial(c)
-	if err != nil {
-		return nil, err
-	}
 	if c.Network.Registry == (didethr.Address{}) {
 		return nil, fail(BadConfig, "a network needs a registry; Deploy makes one")
+	}
+	r, err := connect(ctx, c)
+	if err != nil {
+		return nil, err
 	}
 	if r.network.CodeHash == [32]byte{} {
 		r.network.CodeHash = RegistryCodeHash()
@@ -88,20 +143,26 @@ func Open(ctx context.Context, c Config) (*Registry, error) {
 	if err := r.checkCode(ctx); err != nil {
 		return nil, err
 	}
-	return r, nil
+	return r, r.journal.attach(ctx, r)
 }
 
 // Deploy puts the embedded registry on a chain, paid by payer, and opens it. Network says where it is; its FromBlock is the
 // deployment's, as soon as that is final. A registry has no owner: the payer gets no rights.
 func Deploy(ctx context.Context, c Config, payer Signer) (*Registry, Receipt, error) {
-	r, err := dial(c)
-	if err != nil {
-		return nil, Receipt{}, err
-	}
 	if c.Network.CodeHash != [32]byte{} && c.Network.CodeHash != RegistryCodeHash() {
 		return nil, Receipt{}, fail(BadConfig, "the embedded registry has another code hash than the one that is pinned")
 	}
-	receipt, err := r.transact(ctx, payer, nil, nil, unhex(registryCode))
+	if payer == nil {
+		return nil, Receipt{}, fail(BadConfig, "no signer")
+	}
+	r, err := connect(ctx, c)
+	if err != nil {
+		return nil, Receipt{}, err
+	}
+	if err := r.journal.attach(ctx, r); err != nil {
+		return nil, Receipt{}, err
+	}
+	receipt, err := r.transact(ctx, newJob(payer, nil, nil, unhex(registryCode)))
 	if err != nil {
 		return nil, receipt, err
 	}
@@ -112,18 +173,12 @@ func Deploy(ctx context.Context, c Config, payer Signer) (*Registry, Receipt, er
 }
 
 func (r *Registry) checkCode(ctx context.Context) error {
-	calls := []ethrpc.Call{
-		{Method: "eth_chainId"},
-		{Method: "eth_getCode", Params: []any{r.network.Registry.String(), "latest"}},
-	}
+	calls := []ethrpc.Call{{Method: "eth_getCode", Params: []any{r.network.Registry.String(), "latest"}}}
 	if err := r.batch(ctx, calls); err != nil {
 		return err
 	}
-	if err := r.sameChain(calls[0]); err != nil {
-		return err
-	}
 	var code hexBytes
-	if err := decode(calls[1], &code); err != nil {
+	if err := decode(calls[0], &code); err != nil {
 		return err
 	}
 	if len(code) == 0 {
@@ -140,8 +195,8 @@ func (r *Registry) sameChain(c ethrpc.Call) error {
 	if err := decode(c, &id); err != nil {
 		return err
 	}
-	if id.n.Cmp(r.chainID) != 0 {
-		return fail(WrongChain, "the node serves chain %v, configured is %v", &id.n, r.chainID)
+	if !id.n.IsUint64() || id.n.Uint64() != r.network.ChainID || r.network.ChainID == 0 {
+		return fail(WrongChain, "the node serves chain %v, configured is %v", &id.n, r.network.ChainID)
 	}
 	return nil
 }

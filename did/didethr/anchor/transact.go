@@ -2,13 +2,12 @@ package anchor
 
 import (
 	"context"
-	"encoding/json"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
 	"math/big"
-	"sync"
+	"strings"
 	"time"
-
-	"github.com/ethereum/go-ethereum/common"
-	"github.com/ethereum/go-ethereum/core/types"
 
 	"github.com/khyer/khyer/did/didethr"
 	"github.com/khyer/khyer/internal/ethrpc"
@@ -16,12 +15,16 @@ import (
 
 // Receipt says where a transaction stands.
 type Receipt struct {
+	State     State
+	ID        string // of the operation, if it has one; see Op.Once
 	Tx        [32]byte
 	Block     uint64
 	BlockHash [32]byte
 	GasUsed   uint64
 	GasPrice  *big.Int        // wei for each unit of gas that was paid
 	Contract  didethr.Address // the contract that the transaction created, or zero
+
+	job *job // with which Final can send it again; nil if the receipt was made elsewhere
 }
 
 // A limit above the estimate: what a transaction needs can grow between estimate and block, such as when another one made the
@@ -31,61 +34,24 @@ const (
 	marginDen = 4
 )
 
-// transact signs, hands in and follows a transaction until it is in a block. A nil to creates a contract, a nil value pays nothing.
-func (r *Registry) transact(ctx context.Context, from Signer, to *didethr.Address, value *big.Int, data []byte) (Receipt, error) {
-	if from == nil {
-		return Receipt{}, fail(BadConfig, "no signer")
-	}
-	tx, err := r.send(ctx, from, to, value, data)
-	if err != nil {
-		return Receipt{}, err
-	}
-	return r.mined(ctx, tx.Hash(), from.Address(), to, value, data)
-}
+// A stuck transaction is replaced by one that pays an eighth more on both counts: nodes want a tenth (go-ethereum, Erigon, Besu and
+// Nethermind by default), some wanted an eighth.
+const (
+	bumpNum  = 9
+	bumpDen  = 8
+	maxBumps = 8 // together 2.6 times the first fee
+)
 
-// send holds the account's lock from reading its nonce until the node has the transaction, so that no two get the same one.
-func (r *Registry) send(ctx context.Context, from Signer, to *didethr.Address, value *big.Int, data []byte) (*types.Transaction, error) {
-	lock := r.lock(from.Address())
-	lock.Lock()
-	defer lock.Unlock()
-	inner, err := r.prepare(ctx, from.Address(), to, value, data)
-	if err != nil {
-		return nil, err
-	}
-	unsigned := types.NewTx(inner)
-	digest := [32]byte(r.signing.Hash(unsigned))
-	sig, err := from.SignDigest(ctx, digest)
-	if err != nil {
-		return nil, &Error{Reason: BadSignature, Err: err}
-	}
-	if err := check(from.Address(), digest, sig); err != nil {
-		return nil, &Error{Reason: BadSignature, Err: err}
-	}
-	tx, err := unsigned.WithSignature(r.signing, sig[:])
-	if err != nil {
-		return nil, &Error{Reason: BadSignature, Err: err}
-	}
-	raw, err := tx.MarshalBinary()
-	if err != nil {
-		return nil, &Error{Reason: BadConfig, Err: err}
-	}
-	r.progress(Progress{Tx: tx.Hash()})
-	var hash hexBytes
-	if err := r.node.Call(ctx, &hash, "eth_sendRawTransaction", hexBytes(raw)); err != nil {
-		e := nodeError(err)
-		e.Tx = tx.Hash()
-		return nil, e
-	}
-	return tx, nil
-}
+const (
+	lookBack    = 5  // blocks whose priority fees are looked at
+	maxRenumber = 3  // other nonces for one job
+	maxOps      = 64 // in one call: go-ethereum's pool keeps that many of an account whose turn has not come
+)
 
-func (r *Registry) lock(a didethr.Address) *sync.Mutex {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.locks[a] == nil {
-		r.locks[a] = new(sync.Mutex)
-	}
-	return r.locks[a]
+// quote is what transactions cost now.
+type quote struct {
+	base, tip *big.Int
+	gas       []uint64 // limit of each job
 }
 
 // call is a transaction as eth_call and eth_estimateGas take it.
@@ -107,16 +73,20 @@ func newCall(from didethr.Address, to *didethr.Address, value *big.Int, data []b
 	return c
 }
 
-// prepare asks, in one request, for all that a transaction needs to be priced and numbered, and for the chain: the node behind a URL
-// may have changed since it was last asked.
-func (r *Registry) prepare(ctx context.Context, from didethr.Address, to *didethr.Address, value *big.Int, data []byte) (*types.DynamicFeeTx, error) {
-	const lookBack = 5 // blocks whose priority fees are looked at
+func (j *job) call() call { return newCall(j.from, j.to, j.value, j.data) }
+
+// quote asks, in one request, for all that the jobs of one account need to be priced, and for the chain: the node behind a URL may have
+// changed since it was last asked. A job that the registry would refuse fails here, before it costs anything.
+func (r *Registry) quote(ctx context.Context, jobs []*job) (*quote, error) {
 	calls := []ethrpc.Call{
 		{Method: "eth_chainId"},
-		{Method: "eth_getTransactionCount", Params: []any{from.String(), "pending"}},
 		{Method: "eth_feeHistory", Params: []any{hexUint(lookBack), "latest", []float64{50}}},
 		{Method: "eth_maxPriorityFeePerGas"},
-		{Method: "eth_estimateGas", Params: []any{newCall(from, to, value, data)}},
+		{Method: "eth_getBalance", Params: []any{jobs[0].from.String(), "latest"}},
+	}
+	first := len(calls)
+	for _, j := range jobs {
+		calls = append(calls, ethrpc.Call{Method: "eth_estimateGas", Params: []any{j.call()}})
 	}
 	if err := r.batch(ctx, calls); err != nil {
 		return nil, err
@@ -124,27 +94,37 @@ func (r *Registry) prepare(ctx context.Context, from didethr.Address, to *dideth
 	if err := r.sameChain(calls[0]); err != nil {
 		return nil, err
 	}
-	var nonce, gas hexUint
-	if err := decode(calls[4], &gas); err != nil {
+	q := new(quote)
+	for i := range jobs {
+		var gas hexUint
+		if err := decode(calls[first+i], &gas); err != nil {
+			return nil, err
+		}
+		q.gas = append(q.gas, limit(uint64(gas)))
+	}
+	var err error
+	if q.base, q.tip, err = fees(calls[1], calls[2]); err != nil {
 		return nil, err
 	}
-	if err := decode(calls[1], &nonce); err != nil {
+	var balance hexBig
+	if err := decode(calls[3], &balance); err != nil {
 		return nil, err
 	}
-	tip, feeCap, err := fees(calls[2], calls[3])
-	if err != nil {
-		return nil, err
+	most := new(big.Int)
+	for i, j := range jobs {
+		feeCap, err := r.feeCap(q.base, q.tip, q.gas[i])
+		if err != nil {
+			return nil, err
+		}
+		most.Add(most, new(big.Int).Mul(feeCap, new(big.Int).SetUint64(q.gas[i])))
+		if j.value != nil {
+			most.Add(most, j.value)
+		}
 	}
-	return &types.DynamicFeeTx{
-		ChainID:   r.chainID,
-		Nonce:     uint64(nonce),
-		GasTipCap: tip,
-		GasFeeCap: feeCap,
-		Gas:       limit(uint64(gas)),
-		To:        (*common.Address)(to),
-		Value:     value,
-		Data:      data,
-	}, nil
+	if balance.n.Cmp(most) < 0 {
+		return nil, fail(Unfunded, "the account has %v wei, and this may cost %v", &balance.n, most)
+	}
+	return q, nil
 }
 
 func limit(estimate uint64) uint64 {
@@ -152,9 +132,8 @@ func limit(estimate uint64) uint64 {
 	return min(estimate, most) * marginNum / marginDen
 }
 
-// fees offers a priority fee that recent blocks took, and twice the base fee beside it: room for six full blocks in a row (EIP-1559
-// lets it grow by an eighth each).
-func fees(history, suggestion ethrpc.Call) (tip, feeCap *big.Int, err error) {
+// fees returns the next block's base fee, and a priority fee that recent blocks took.
+func fees(history, suggestion ethrpc.Call) (base, tip *big.Int, err error) {
 	var h struct {
 		BaseFee []hexBig   `json:"baseFeePerGas"`
 		Reward  [][]hexBig `json:"reward"`
@@ -179,137 +158,209 @@ func fees(history, suggestion ethrpc.Call) (tip, feeCap *big.Int, err error) {
 			}
 		}
 	}
-	feeCap = new(big.Int).Mul(&h.BaseFee[len(h.BaseFee)-1].n, big.NewInt(2))
-	return tip, feeCap.Add(feeCap, tip), nil
+	return new(big.Int).Set(&h.BaseFee[len(h.BaseFee)-1].n), tip, nil
 }
 
-type receipt struct {
-	Tx        hexHash  `json:"transactionHash"`
-	Block     hexUint  `json:"blockNumber"`
-	BlockHash hexHash  `json:"blockHash"`
-	GasUsed   hexUint  `json:"gasUsed"`
-	GasPrice  *hexBig  `json:"effectiveGasPrice"`
-	Contract  hexBytes `json:"contractAddress"`
-	Status    *hexUint `json:"status"`
+// feeCap offers twice the base fee beside the priority fee: room for six full blocks in a row (EIP-1559 lets it grow by an eighth each).
+// Where that could cost more than Config.MaxFee, it offers what that allows, if the next block would take it.
+func (r *Registry) feeCap(base, tip *big.Int, gas uint64) (*big.Int, error) {
+	most := new(big.Int).Div(r.maxFee, new(big.Int).SetUint64(max(gas, 1)))
+	want := new(big.Int).Add(tip, new(big.Int).Lsh(base, 1))
+	if want.Cmp(most) <= 0 {
+		return want, nil
+	}
+	if least := new(big.Int).Add(base, tip); least.Cmp(most) > 0 {
+		cost := least.Mul(least, new(big.Int).SetUint64(gas))
+		return nil, fail(FeeTooHigh, "%d gas at the node's prices could cost %v wei, and Config.MaxFee is %v", gas, cost, r.maxFee)
+	}
+	return most, nil
 }
 
-// ask returns the transaction's receipt, or nil while it has none.
-func (r *Registry) ask(ctx context.Context, tx [32]byte) (*receipt, error) {
-	var raw json.RawMessage
-	if err := r.node.Call(ctx, &raw, "eth_getTransactionReceipt", hexHash(tx)); err != nil {
-		return nil, nodeError(err)
+// send signs the jobs of one account with consecutive nonces and hands them in, in order and without waiting for blocks. The error is of
+// the first job that could not be: it and those behind it were not sent, as their State says.
+func (r *Registry) send(ctx context.Context, q *quote, jobs []*job) error {
+	from := jobs[0].from
+	a := r.account(from)
+	if err := a.acquire(ctx); err != nil {
+		return err
 	}
-	if string(raw) == "null" {
-		return nil, nil
-	}
-	got := new(receipt)
-	if err := json.Unmarshal(raw, got); err != nil || got.Tx != tx || got.Status == nil || *got.Status > 1 {
-		return nil, fail(NoAnswer, "the node's receipt is not one of this transaction")
-	}
-	return got, nil
-}
-
-func (g *receipt) public() Receipt {
-	out := Receipt{Tx: g.Tx, Block: uint64(g.Block), BlockHash: g.BlockHash, GasUsed: uint64(g.GasUsed)}
-	if g.GasPrice != nil {
-		out.GasPrice = &g.GasPrice.n
-	}
-	if len(g.Contract) == len(out.Contract) {
-		out.Contract = didethr.Address(g.Contract)
-	}
-	return out
-}
-
-// mined waits for the transaction's block.
-func (r *Registry) mined(ctx context.Context, tx [32]byte, from didethr.Address, to *didethr.Address, value *big.Int, data []byte) (Receipt, error) {
-	for wait := range pauses(ctx) {
-		got, err := r.ask(ctx, tx)
+	defer a.release()
+	var floor uint64
+	for rest := jobs; len(rest) > 0; {
+		done := len(jobs) - len(rest)
+		nonce, err := r.nonce(ctx, a, from, floor)
 		if err != nil {
-			if e := nodeError(err); e.Reason != NoAnswer || ctx.Err() != nil {
-				e.Tx = tx
-				return Receipt{Tx: tx}, e
-			}
-			// The transaction is with the node; a missed answer about it changes nothing.
-		} else if got != nil {
-			out := got.public()
-			if *got.Status == 0 {
-				return out, r.whyReverted(ctx, got, from, to, value, data)
-			}
-			r.progress(Progress{Tx: tx, Block: out.Block})
-			return out, nil
+			return err
 		}
-		wait()
+		for i, j := range rest {
+			if err := r.price(j, q, done+i); err != nil {
+				return err
+			}
+			j.tx.nonce = nonce + uint64(i)
+			if err := r.sign(ctx, j); err != nil {
+				unsign(rest[:i])
+				return err
+			}
+		}
+		if err := r.journal.signed(r, rest); err != nil {
+			unsign(rest)
+			return err
+		}
+		a.add(rest...)
+		taken, err := r.handInAll(ctx, rest)
+		rest = rest[taken:]
+		if err == nil {
+			return nil
+		}
+		a.remove(rest...)
+		first := rest[0]
+		taught := errors.Is(err, errNonceTaken) && first.repeatable() && first.renumber < maxRenumber
+		tx := first.newest().hash
+		r.journal.ended(rest, Unsent)
+		unsign(rest)
+		if !taught {
+			e := nodeError(err)
+			e.Tx = tx
+			return e
+		}
+		first.renumber++
+		floor = first.tx.nonce + 1
 	}
-	return Receipt{Tx: tx}, &Error{Reason: NoAnswer, Tx: tx, Err: context.Cause(ctx)}
+	return nil
 }
 
-// whyReverted tries the call again at the block before and reports the contract's word.
-func (r *Registry) whyReverted(ctx context.Context, got *receipt, from didethr.Address, to *didethr.Address, value *big.Int, data []byte) error {
-	before := got.Block - min(got.Block, 1)
-	err := r.node.Call(ctx, nil, "eth_call", newCall(from, to, value, data), before)
-	e := &Error{Reason: Reverted, Tx: got.Tx}
+// price takes the quote's fees; a job that is signed again keeps its gas.
+func (r *Registry) price(j *job, q *quote, i int) error {
+	feeCap, err := r.feeCap(q.base, q.tip, q.gas[i])
 	if err != nil {
-		if again := nodeError(err); again.Reason == Reverted {
-			e.Revert = again.Revert
-		}
+		return err
 	}
-	return e
+	j.tx = transaction{chainID: r.network.ChainID, tip: q.tip, feeCap: feeCap, gas: q.gas[i], to: j.to, value: j.value, data: j.data}
+	if j.tx.tip.Cmp(feeCap) > 0 {
+		j.tx.tip = feeCap
+	}
+	return nil
 }
 
-// Final waits until the transaction's block is as final as Config.Finality asks, and returns where the transaction then stands: a
-// reorganisation may have put it into another block. If it has left the chain, the error's reason is Dropped.
-func (r *Registry) Final(ctx context.Context, of Receipt) (Receipt, error) {
-	for wait := range pauses(ctx) {
-		var head *struct {
-			Number hexUint `json:"number"`
-		}
-		err := r.node.Call(ctx, &head, "eth_getBlockByNumber", r.finality, false)
-		switch {
-		case err != nil:
-			if e := nodeError(err); e.Reason != NoAnswer || ctx.Err() != nil {
-				return of, e
-			}
-		case head == nil:
-			// A young chain without a final block.
-		default:
-			r.progress(Progress{Tx: of.Tx, Block: of.Block, Reached: uint64(head.Number)})
-			if uint64(head.Number) < of.Block {
-				break
-			}
-			got, err := r.ask(ctx, of.Tx)
-			if err != nil {
-				return of, err
-			}
-			if got == nil || *got.Status != 1 {
-				return of, &Error{Reason: Dropped, Tx: of.Tx}
-			}
-			if of = got.public(); of.Block <= uint64(head.Number) {
-				return of, nil
-			}
-		}
-		wait()
+// sign makes an attempt of the job's transaction.
+func (r *Registry) sign(ctx context.Context, j *job) error {
+	sig, err := signDigest(ctx, j.signer, j.tx.digest())
+	if err != nil {
+		return err
 	}
-	return of, &Error{Reason: NoAnswer, Tx: of.Tx, Err: context.Cause(ctx)}
+	raw := j.tx.signed(sig)
+	j.attempts = append(j.attempts, attempt{hash: keccak(raw), raw: raw, nonce: j.tx.nonce})
+	return nil
 }
 
-// pauses yields until ctx ends; what it yields waits, each time a little longer.
-func pauses(ctx context.Context) func(yield func(func()) bool) {
-	return func(yield func(func()) bool) {
-		const longest = 2 * time.Second
-		pause := 20 * time.Millisecond
-		for ctx.Err() == nil {
-			wait := func() {
-				t := time.NewTimer(pause)
-				defer t.Stop()
-				select {
-				case <-t.C:
-				case <-ctx.Done():
-				}
-				pause = min(pause*3/2, longest)
-			}
-			if !yield(wait) {
-				return
-			}
+// signDigest asks a signer and looks at what it gives: a Signer may be a service far away, and a transaction signed by another key
+// would be another account's.
+func signDigest(ctx context.Context, s Signer, digest [32]byte) (sig [65]byte, err error) {
+	address := s.Address()
+	sig, err = s.SignDigest(ctx, digest)
+	if err != nil {
+		var e *Error
+		if errors.As(err, &e) {
+			return sig, e
+		}
+		return sig, &Error{Reason: SignerFailed, Err: err}
+	}
+	if err := check(address, digest, sig); err != nil {
+		return sig, &Error{Reason: BadSignature, Err: err}
+	}
+	return sig, nil
+}
+
+// unsign forgets the newest attempts, which no node has taken.
+func unsign(jobs []*job) {
+	for _, j := range jobs {
+		if n := len(j.attempts); n > 0 {
+			j.attempts = j.attempts[:n-1]
+		}
+		if len(j.attempts) == 0 {
+			j.receipt.State = Unsent
 		}
 	}
+}
+
+// handInAll hands jobs in until the node refuses one. Where it gives no answer, it may have the transaction nevertheless: whoever
+// follows the job tries again.
+func (r *Registry) handInAll(ctx context.Context, jobs []*job) (taken int, err error) {
+	for i, j := range jobs {
+		if i > 0 && ctx.Err() != nil {
+			return i, &Error{Reason: NoAnswer, Err: context.Cause(ctx)}
+		}
+		r.progress(Progress{Stage: Sending, Tx: j.newest().hash})
+		err := r.handIn(ctx, j.newest().raw)
+		if e := (*Error)(nil); errors.As(err, &e) && e.Reason == NoAnswer {
+			j.handed = time.Time{}
+		} else if err != nil {
+			return i, err
+		} else {
+			j.handed = time.Now()
+		}
+		j.receipt.State, j.receipt.Tx = Pending, j.newest().hash
+	}
+	return len(jobs), nil
+}
+
+// errNonceTaken: the nonce belongs to another transaction, in a block or in the pool.
+var errNonceTaken = errors.New("the node has another transaction with this nonce")
+
+// handIn gives a node a signed transaction. A node that has it already is as good as one that takes it.
+func (r *Registry) handIn(ctx context.Context, raw []byte) error {
+	err := r.node.Call(ctx, nil, "eth_sendRawTransaction", hexBytes(raw))
+	var e *ethrpc.Error
+	if err == nil || errors.As(err, &e) && says(e, knownWords) {
+		return nil
+	}
+	if e == nil || !says(e, takenWords) {
+		return nodeError(err)
+	}
+	// What a node calls too low may be this very transaction, mined since it was handed in before.
+	if got, err := r.ask(ctx, keccak(raw)); err == nil && got != nil {
+		return nil
+	}
+	return &Error{Reason: NodeRefused, Err: errors.Join(errNonceTaken, e)}
+}
+
+// The words of go-ethereum, Erigon, Besu, Nethermind, OpenEthereum and anvil, in lower case. JSON-RPC has no codes for them.
+var (
+	knownWords = []string{"already known", "alreadyknown", "known transaction", "already imported", "already in mempool", "already exists"}
+	takenWords = []string{"nonce too low", "nonce is too low", "oldnonce", "replacement transaction underpriced", "replacementnotallowed",
+		"could not replace existing tx", "gas price is too low. there is another transaction with same nonce"}
+)
+
+func says(e *ethrpc.Error, words []string) bool {
+	message := strings.ToLower(e.Message)
+	for _, w := range words {
+		if strings.Contains(message, w) {
+			return true
+		}
+	}
+	return false
+}
+
+// counts returns how many transactions of an account are in blocks, and how many with those that wait.
+func (r *Registry) counts(ctx context.Context, a didethr.Address) (latest, pending uint64, err error) {
+	calls := []ethrpc.Call{
+		{Method: "eth_getTransactionCount", Params: []any{a.String(), "latest"}},
+		{Method: "eth_getTransactionCount", Params: []any{a.String(), "pending"}},
+	}
+	if err := r.batch(ctx, calls); err != nil {
+		return 0, 0, err
+	}
+	var n [2]hexUint
+	for i := range n {
+		if err := decode(calls[i], &n[i]); err != nil {
+			return 0, 0, err
+		}
+	}
+	return uint64(n[0]), uint64(n[1]), nil
+}
+
+func randomName() string {
+	var b [16]byte
+	rand.Read(b[:]) // never fails
+	return hex.EncodeToString(b[:])
 }

@@ -57,6 +57,8 @@ func (n *hexUint) UnmarshalText(text []byte) error {
 // hexBig holds its number in a field: embedded, the decimal JSON form of big.Int would show through.
 type hexBig struct{ n big.Int }
 
+func (n hexBig) MarshalText() ([]byte, error) { return []byte("0x" + n.n.Text(16)), nil }
+
 func (n *hexBig) UnmarshalText(text []byte) error {
 	const longest = len("0x") + 64
 	if len(text) < 3 || len(text) > longest || text[0] != '0' || text[1] != 'x' {
