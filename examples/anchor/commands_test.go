@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/khyer/khyer/did/didethr"
 	"github.com/khyer/khyer/did/didethr/anchor"
@@ -117,7 +116,6 @@ func TestOperator(t *testing.T) {
 
 	o.must("create", []string{"-service", "CardOffice=https://office.example", firstText}, o.DID, "key 1 added (P-256, #delegate-1)", `service added CardOffice "https://office.example"`, "(issue-batch -key-from)")
 	o.must("rotate", []string{"-days", "400", "#" + first.Thumbprint(), jwk}, "added (P-256, #delegate-2)", "retired: no new cards from")
-	time.Sleep(1100 * time.Millisecond) // the chain's clock is the world's here
 	o.must("revoke", []string{second.Thumbprint()}, "is revoked in block", second.Thumbprint(), "revoked: none of its cards is accepted any more", "issuer_key_revoked")
 	o.must("add", []string{"-did", o.DID, third}, "added (P-256, #delegate-5)")
 	o.must("retire", []string{"#delegate-5"}, "retired: no new cards from")

@@ -232,6 +232,12 @@ func (a *agency) want(what string, card []byte, want string) {
 
 // TestStolenKeyDrill is the runbook of README.md, played on a chain with blocks every 12 seconds: from "key stolen" to "old card refused".
 func TestStolenKeyDrill(t *testing.T) {
+	for _, at := range []int{0, 9, 18, 27} { // how far the epoch has got when the alarm comes
+		t.Run(fmt.Sprint(at, " blocks into the epoch"), func(t *testing.T) { stolenKey(t, at) })
+	}
+}
+
+func stolenKey(t *testing.T, intoEpoch int) {
 	newDrill(t, func(d *drill) {
 		const accepted, revoked, compromised = "accepted", "rejected issuer_key_revoked", "rejected issuer_key_compromised"
 
@@ -250,6 +256,10 @@ func TestStolenKeyDrill(t *testing.T) {
 		for _, a := range []*agency{told, watching, hasty} {
 			a.want("the forged card before anybody knows", forged, accepted)
 			a.want("a genuine card", genuine, accepted)
+		}
+
+		for d.chain.Head().Number%ethrtest.EpochLength != uint64(intoEpoch) {
+			d.tick(1)
 		}
 
 		// Step 1: revoke. Nothing else comes before it: every block counts, and a new key can wait.
@@ -301,7 +311,8 @@ func TestStolenKeyDrill(t *testing.T) {
 		}
 		took := time.Since(alarm)
 		t.Logf("refused %v after the alarm, %d blocks after the revocation, %d tries; %d requests", took, d.chain.Head().Number-revocation.Block, tries, d.requests.Load()-asked)
-		const longest = 65*slot + keep // two epochs of 32 blocks, the block under way, and the cache
+		// This chain finalizes a block after 63 others at the latest (see ethrtest), mainnet after 95 slots.
+		const longest = (2*ethrtest.EpochLength-1)*slot + slot + keep
 		if took > longest {
 			t.Errorf("it took %v, promised is %v", took, longest)
 		}
@@ -327,6 +338,34 @@ func TestStolenKeyDrill(t *testing.T) {
 		told.trust(entry(office), entry(other))
 		told.want("the forged card, years later", forged, revoked)
 		told.want("the card that was signed anew, years later", anew, accepted)
+	})
+}
+
+// TestForgetfulAgency: an agency whose cache keeps documents for days, or which is cut off from the chain, does not go on accepting a stolen
+// key's cards. What it knows is too old after half an hour; it neither accepts nor refuses then.
+func TestForgetfulAgency(t *testing.T) {
+	newDrill(t, func(d *drill) {
+		office := d.office()
+		key := office.anchorKey()
+		d.days(10)
+		forged := office.sign(key, time.Now().Add(-5*day))
+		a := d.agency("finalized", entry(office))
+		resolver, err := didethr.New(didethr.Config{Networks: []didethr.Network{d.registry.Network()}, Client: d.client})
+		d.check(err)
+		a.verifier, err = verifier.New(verifier.Config{Resolver: did.Cache(resolver, 10*day), Issuers: a})
+		d.check(err)
+		a.want("before the revocation", forged, "accepted")
+		known := d.chain.Finalized().Time
+		_, err = office.identity.RevokeKey(d.Context(), key.Public())
+		d.check(err)
+		for time.Since(known) <= anchorAge {
+			a.want("while the block that it knows is young enough", forged, "accepted")
+			d.tick(1)
+		}
+		for range 3 {
+			a.want("afterwards", forged, stale)
+			d.days(1)
+		}
 	})
 }
 
