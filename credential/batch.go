@@ -135,6 +135,7 @@ type OneTime struct {
 
 	mu    sync.Mutex
 	cards []oneTime
+	known map[string]bool // thumbprints of the keys of all cards that were added, those that are spent or being shown too
 }
 
 type oneTime struct {
@@ -150,19 +151,22 @@ func NewOneTime(spent func(ctx context.Context, card *Held) error) *OneTime {
 	return &OneTime{spent: spent}
 }
 
-// Add puts a card into the stock that h has received. A card with the key of one that is there already is refused with CallerFault,
-// because one key on two presentations links them.
+// Add puts a card into the stock that h has received. A card with the key of one that is there already, is being shown or was spent is
+// refused with CallerFault, because one key on two presentations links them.
 func (o *OneTime) Add(h *Holder, card *Held) error {
 	if h == nil || h.signer == nil || card == nil || card.Verified == nil || !card.Verified.Holder.Equal(h.signer.Public()) {
 		return fail(CallerFault)
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for _, have := range o.cards {
-		if have.card.Verified.Holder.Equal(card.Verified.Holder) {
-			return failAt(CallerFault, "cnf")
-		}
+	key := card.Verified.Holder.Thumbprint()
+	if o.known[key] {
+		return failAt(CallerFault, "cnf")
 	}
+	if o.known == nil {
+		o.known = map[string]bool{}
+	}
+	o.known[key] = true
 	o.cards = append(o.cards, oneTime{h, card})
 	return nil
 }

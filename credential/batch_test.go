@@ -430,6 +430,54 @@ func TestAddRefuses(t *testing.T) {
 	}
 }
 
+// A card that is being shown, was shown or could not be recorded does not come back.
+func TestSpentCardIsNotAddedAgain(t *testing.T) {
+	key, signer := generate(t, pubkey.ES256), generate(t, pubkey.ES256)
+	in := person("Pema Example")
+	in.Holder = signer.Public()
+	sdjwt, err := newIssuer(t, key).Issue(ctx, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := credential.NewHolder(signer)
+	receive := func() *credential.Held {
+		held, err := h.Receive(sdjwt, key.Public(), now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return held
+	}
+	for name, recorded := range map[string]error{"recorded": nil, "not recorded": errors.New("disk full")} {
+		var o *credential.OneTime
+		var during error
+		o = credential.NewOneTime(func(context.Context, *credential.Held) error {
+			during = o.Add(h, receive())
+			return recorded
+		})
+		if err := o.Add(h, receive()); err != nil {
+			t.Fatal(err)
+		}
+		lacking := toAnAgency
+		lacking.Reveal = []disclosure.Path{{"Shoe Size"}}
+		if _, err := o.Present(ctx, lacking); !errors.Is(err, disclosure.NoSuchClaim) || o.Left() != 1 {
+			t.Fatal(err) // nothing was shown, and the card is still there
+		}
+		if _, err := o.Present(ctx, toAnAgency); !errors.Is(err, recorded) {
+			t.Fatal(err)
+		}
+		if after := o.Add(h, receive()); !errors.Is(during, credential.CallerFault) || !errors.Is(after, credential.CallerFault) || o.Left() != 0 {
+			t.Errorf("%s: %v while it was shown, %v afterwards, %d left", name, during, after, o.Left())
+		}
+		if p, err := o.Present(ctx, toAnAgency); !errors.Is(err, credential.NoCardLeft) || p != nil {
+			t.Errorf("%s: shown again: %v", name, err)
+		}
+	}
+	var zero credential.OneTime
+	if err := zero.Add(h, receive()); err != nil {
+		t.Errorf("a stock that was not made: %v", err)
+	}
+}
+
 func ExampleIssuer_IssueBatch() {
 	ctx, now := context.Background(), time.Date(2026, 11, 24, 6, 0, 0, 0, time.UTC)
 	issuerKey, _ := pubkey.Generate(pubkey.ES256)
