@@ -221,6 +221,13 @@ func serialize(general bool, sdjwts ...[]byte) ([]byte, error) {
 		} else if u.bound || !bytes.Equal(f.payload, g.payload) || len(own) > 0 && !equalAll(own, disclosures) {
 			return nil, &Error{Reason: SignersDiffer}
 		}
+		for _, s := range g.signatures {
+			if v, err := strictjson.Parse(s.Protected, strictjson.Limits{}); err != nil {
+				return nil, jsonReason(err)
+			} else if v.Kind() != strictjson.Object {
+				return nil, &Error{Reason: BadJSON}
+			}
+		}
 		f.signatures = append(f.signatures, g.signatures...)
 	}
 	switch n := len(f.signatures); {

@@ -208,6 +208,25 @@ func TestSerialisationsOfWhatDoesNotBelongTogether(t *testing.T) {
 	}
 }
 
+// A protected header that is no JSON object is no header, in whatever form it comes (RFC 7515 section 4).
+func TestSerialisationOfNoHeader(t *testing.T) {
+	for header, want := range map[string]Reason{
+		`alg`: BadJSON, `"alg"`: BadJSON, `["alg"]`: BadJSON, `{"alg":"ES256","alg":"none"}`: DuplicateMember, `{"alg":"ES256"} `: "", "{\"alg\":\"\xff\"}": BadJSON,
+	} {
+		compact := encode([]byte(header)) + "." + encode([]byte(`{"a":1}`)) + "." + encode([]byte("signature")) + "~"
+		inJSON := `{"payload":"` + encode([]byte(`{"a":1}`)) + `","protected":"` + encode([]byte(header)) + `","signature":"` + encode([]byte("signature")) + `"}`
+		for _, text := range []string{compact, inJSON} {
+			for name, err := range map[string]error{"Flattened": second(Flattened([]byte(text))), "General": second(General([]byte(text)))} {
+				if want == "" && err != nil || want != "" && !errors.Is(err, want) {
+					t.Errorf("%s of %q: %v, want %q", name, header, err, want)
+				}
+			}
+		}
+	}
+}
+
+func second(_ []byte, err error) error { return err }
+
 // Whoever delivers one-time cards could write a mark beside the signatures, and know the citizen again at every verifier.
 func TestMarkInTheUnprotectedHeaderDoesNotTravel(t *testing.T) {
 	compact := jws(t)
