@@ -86,6 +86,8 @@ func generate() map[string][]byte {
 	g.issuerMetadata()
 	g.certificates()
 	g.dids()
+	g.ethrFaults()
+	g.ethrDocuments()
 	return g.files
 }
 
