@@ -17,11 +17,14 @@ import (
 // Resolver resolves did:jwk. It is safe for concurrent use.
 type Resolver struct{}
 
-// Resolve implements did.Resolver. at has no meaning for a key and is ignored: the document never changes. Errors are *did.Error with
-// MethodNotSupported for another method and InvalidDID for what holds no acceptable key.
-func (Resolver) Resolve(_ context.Context, id did.DID, _ did.At) (*did.Resolution, error) {
+// Resolve implements did.Resolver. The document never changes, so that it is the same at any time; it has no versions. Errors are *did.Error
+// with MethodNotSupported for another method, InvalidDID for what holds no acceptable key and FeatureNotSupported for an at with a block.
+func (Resolver) Resolve(_ context.Context, id did.DID, at did.At) (*did.Resolution, error) {
 	if id.Method() != "jwk" {
 		return nil, &did.Error{Code: did.MethodNotSupported}
+	}
+	if at.Block != 0 {
+		return nil, &did.Error{Code: did.FeatureNotSupported, Err: errors.New("did:jwk has no versions")}
 	}
 	// The length is that of a DID, so it is bounded.
 	jwk, ok := strictjson.AppendBase64URL(nil, []byte(id.SpecificID()))

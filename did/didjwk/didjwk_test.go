@@ -59,6 +59,9 @@ func TestExamplesOfTheSpecification(t *testing.T) {
 	if _, err := r.Key("#0", did.AssertionMethod, time.Time{}); !errors.Is(err, did.KeyWrongPurpose) {
 		t.Errorf("X25519 for assertions: %v", err)
 	}
+	if _, err := (didjwk.Resolver{}).Resolve(t.Context(), r.Document.ID, did.At{Block: 1}); !errors.Is(err, did.FeatureNotSupported) {
+		t.Errorf("a version: %v", err)
+	}
 }
 
 func of(jwk string) string { return "did:jwk:" + base64.RawURLEncoding.EncodeToString([]byte(jwk)) }

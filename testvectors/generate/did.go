@@ -1,6 +1,10 @@
 package main
 
 import (
+	"bytes"
+	"crypto/ecdh"
+	"crypto/ed25519"
+	"crypto/sha512"
 	"encoding/json"
 	"math/big"
 	"strings"
@@ -36,12 +40,29 @@ func keyDocument(k key, contexts bool, relationships ...string) (id, doc string)
 	return id, d.text()
 }
 
+// withAgreement adds the X25519 key that belongs to an Ed25519 key: by way of the private key, where a reader goes by way of the public one.
+// The scalar of both is the first half of the hash of the seed (RFC 8032 section 5.1.5).
+func withAgreement(id, doc string, k key) string {
+	h := sha512.Sum512(seed("issuer: registry, Ed25519"))
+	priv, err := ecdh.X25519().NewPrivateKey(h[:32])
+	if err != nil || !bytes.Equal(ed25519.NewKeyFromSeed(seed("issuer: registry, Ed25519")).Public().(ed25519.PublicKey), k.raw) {
+		panic("not the seed of the key")
+	}
+	mk := multikey(0xec, priv.PublicKey().Bytes())
+	method := `,{"id":` + quote(id+"#"+mk) + `,"type":"Multikey","controller":` + quote(id) + `,"publicKeyMultibase":` + quote(mk) + `}],"authentication"`
+	doc = strings.Replace(doc, `],"authentication"`, method, 1)
+	return strings.TrimSuffix(doc, "}") + `,"keyAgreement":[` + quote(id+"#"+mk) + `]}`
+}
+
 var signing = []string{"authentication", "assertionMethod", "capabilityInvocation", "capabilityDelegation"}
 
 // dids: the methods that need no network, and the syntax of all.
 func (g *generator) dids() {
 	for _, k := range []key{registry, registryK, registry3, registryE} {
 		id, doc := keyDocument(k, true, signing...)
+		if k.alg == "EdDSA" {
+			doc = withAgreement(id, doc, k)
+		}
 		g.resolve("did-key-"+strings.ToLower(k.alg), secDIDKey, "a public key as a DID", id, resolved(doc, ld))
 	}
 	id, doc := keyDocument(registry, false, signing...)
