@@ -221,8 +221,6 @@ func (c *chain) sealed(b Block) map[string]any {
 
 // fork makes block n the newest one and drops what came after it; blocks mined from now on have other hashes.
 func (c *chain) fork(n uint64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.blocks, c.branch = c.blocks[:n+1], c.branch+1
 	c.logs = slices.DeleteFunc(c.logs, func(l Log) bool { return l.Block > n })
 }
