@@ -50,9 +50,22 @@ func (a *attempt) accreditation(p *credential.Presentation, h credential.Hint) (
 	}
 	acc, err := a.c.Issuers.Accreditation(a.ctx, q)
 	if err != nil || acc == nil {
-		return nil, nil, a.trustFault(err)
+		err = a.trustFault(err)
+		var r *Rejection
+		if errors.As(err, &r) && len(q.Chain) > 0 && (r.Reason == trust.IssuerNotTrusted || r.Reason == trust.CertificateOfOther) {
+			r.Err = errors.New(namesOf(q.Chain[0]))
+		}
+		return nil, nil, err
 	}
 	return acc, q.Chain, nil
+}
+
+// namesOf says for those who make certificates what an issuer could have been known by. It quotes nothing: anybody may have written it.
+func namesOf(leaf *x509.Certificate) string {
+	if len(leaf.DNSNames)+len(leaf.URIs) == 0 {
+		return "the leaf certificate has no DNS name and no URI in its subject alternative name"
+	}
+	return fmt.Sprintf("none of the %d DNS names and %d URIs in the leaf certificate is the name of a trusted issuer, or the one of this issuer", len(leaf.DNSNames), len(leaf.URIs))
 }
 
 func (a *attempt) trustFault(err error) error {

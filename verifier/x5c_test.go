@@ -221,6 +221,29 @@ func TestCardWithoutIssuer(t *testing.T) {
 	}
 }
 
+// Who makes certificates is told whether the leaf has a wrong name or none, and a stranger's names are not repeated.
+func TestNamesOfTheLeafInTheError(t *testing.T) {
+	for _, iss := range []string{"", site} {
+		want := verifier.Reason(trust.IssuerNotTrusted)
+		if iss != "" {
+			want = trust.CertificateOfOther
+		}
+		for says, names := range map[string][]string{"no DNS name and no URI": nil, "none of the 2 DNS names": {"marker.example", "other.example"}} {
+			c := newCertified(t)
+			c.entry.Issuer = iss
+			if c.claims["iss"] = iss; iss == "" {
+				c.claims["iss"] = nil
+			}
+			c.leaf = func(l *x509.Certificate) { l.DNSNames = names }
+			c.build()
+			r := c.rejected(want, true)
+			if r.Err == nil || !strings.Contains(r.Err.Error(), says) || strings.Contains(r.Err.Error(), "marker") {
+				t.Errorf("iss %q, names %q: %v", iss, names, r.Err)
+			}
+		}
+	}
+}
+
 // Attacks and faults, each by what differs from an acceptable card.
 func TestRejectedCertificates(t *testing.T) {
 	thief := newKey(t, elliptic.P256())
