@@ -42,7 +42,7 @@ func Load(file []byte) (*Catalogue, error) {
 	}
 	l.object(v, "catalogue", "name", "about", "locale", "utc_offset", "types", "translations")
 	if n, ok := v.Get("catalogue").Int64(); !ok || n != 1 {
-		l.fail(v.Get("catalogue"), "member catalogue: must be 1, the version of this form")
+		l.must(v.Get("catalogue"), "member catalogue", "be 1, the version of this form")
 	}
 	c := &Catalogue{Name: l.text(v, "name", maxName), About: l.optional(v, "about", maxText)}
 	l.book.source = l.locale(v.Get("locale"), l.text(v, "locale", maxName), "member locale")
@@ -86,6 +86,16 @@ func (l *loader) fail(v strictjson.Value, detail string) {
 	l.err = &Error{Reason: BadCatalogue, Type: l.typ, Path: l.path, Detail: fmt.Sprintf("line %d, %s", line, detail)}
 }
 
+// must notes that a value is not what it has to be, or is not there at all.
+func (l *loader) must(v strictjson.Value, what, demand string) {
+	if !v.Exists() {
+		demand = "is missing, and must " + demand
+	} else {
+		demand = "must " + demand
+	}
+	l.fail(v, what+": "+demand)
+}
+
 // inside begins the reading of an object, so that faults name its line.
 func (l *loader) inside(v strictjson.Value) { l.at = v.Offset() }
 
@@ -114,7 +124,7 @@ func (l *loader) text(v strictjson.Value, name string, limit int) string {
 func (l *loader) visible(v strictjson.Value, what string, limit int) string {
 	s, ok := v.Text()
 	if !ok || strings.TrimSpace(s) == "" || len(s) > limit {
-		l.fail(v, fmt.Sprintf("%s: must be a string of 1 to %d bytes", what, limit))
+		l.must(v, what, fmt.Sprintf("be a string of 1 to %d bytes", limit))
 		return ""
 	}
 	if strings.ContainsFunc(s, unseen) {
@@ -153,7 +163,7 @@ func (l *loader) prose(v strictjson.Value, what string) string {
 	s, _ := v.Text()
 	hidden := strings.ContainsFunc(s, func(r rune) bool { return r != '\u200c' && r != '\u200d' && unseen(r) })
 	if hidden || s != strings.TrimSpace(s) || s == "" || len(s) > maxText {
-		l.fail(v, fmt.Sprintf("%s: must be a string of 1 to %d bytes that can be seen, without a space at an end", what, maxText))
+		l.must(v, what, fmt.Sprintf("be a string of 1 to %d bytes that can be seen, without a space at an end", maxText))
 	}
 	return s
 }
@@ -161,7 +171,7 @@ func (l *loader) prose(v strictjson.Value, what string) string {
 func (l *loader) list(v strictjson.Value, name string, least, most int) []strictjson.Value {
 	a := v.Get(name)
 	if a.Kind() != strictjson.Array || a.Len() < least || a.Len() > most {
-		l.fail(a, fmt.Sprintf("member %s: must be an array of %d to %d", name, least, most))
+		l.must(a, "member "+name, fmt.Sprintf("be an array of %d to %d", least, most))
 		return nil
 	}
 	return slices.Collect(a.Elements())
@@ -183,7 +193,7 @@ func (l *loader) flag(v strictjson.Value, name string, absent bool) bool {
 func (l *loader) zone(v strictjson.Value) {
 	t, err := time.Parse("-07:00", l.text(v, "utc_offset", 6))
 	if err != nil {
-		l.fail(v.Get("utc_offset"), "member utc_offset: must look like +06:00")
+		l.must(v.Get("utc_offset"), "member utc_offset", "look like +06:00")
 		return
 	}
 	_, seconds := t.Zone()
@@ -194,7 +204,7 @@ func (l *loader) uri(v strictjson.Value, name string) string {
 	s, _ := v.Text()
 	u, err := url.Parse(s)
 	if err != nil || !u.IsAbs() || len(s) > maxText || u.Scheme == "https" && u.Host == "" || strings.ContainsFunc(s, func(r rune) bool { return r == ' ' || unseen(r) }) {
-		l.fail(v, "member "+name+": must be an absolute URI")
+		l.must(v, "member "+name, "be an absolute URI")
 	}
 	return s
 }

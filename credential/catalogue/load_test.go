@@ -91,7 +91,7 @@ func TestLoadRefusesFiles(t *testing.T) {
 		{"a type that is no object", kinds("1"), "line 2, type 1, must be an object"},
 		{"an unknown member of a type", kinds(kind(`"claim":[],"claims":[` + named("a", "") + `]`)), "line 2, type 1, has a member that this form does not know"},
 		{"no display", kinds(`{"name":"T","issuer":"I","vct":"urn:example:t","claims":[` + named("a", "") + `]}`), "line 2, type 1, an object is missing, with the members name, description"},
-		{"no name to display", with(`"display":{"name":"T",`, `"display":{`), "type 1, member name: must be a string"},
+		{"no name to display", with(`"display":{"name":"T",`, `"display":{`), "type 1, member name: is missing, and must be a string"},
 		{"no description", with(`,"description":"D"`, ``), "type 1, member description"},
 		{"a relative vct", with(`urn:example:t`, `types/t`), "type 1, member vct"},
 		{"a vct with a space", with(`urn:example:t`, `urn:example:t `), "type 1, member vct"},
@@ -108,11 +108,32 @@ func TestLoadRefusesFiles(t *testing.T) {
 	}
 }
 
+// What is not there is called missing, and the line is that of the object that lacks it.
+func TestMissingMembers(t *testing.T) {
+	good := kinds(`{"name":"T","issuer":"I","vct":"urn:example:t","display":{"name":"T","description":"D"},"schemas":[{"uri":"urn:example:s","environment":"staging","reliability":"confirmed"}],"claims":[` +
+		"\n" + `{"path":["b"],"label":"Born","format":"dd/mm/yyyy"},` + "\n" + `{"path":["a"],"label":"Adult","format":"boolean","age_over":18,"of":["b"]}]}`)
+	if _, err := Load([]byte(good)); err != nil {
+		t.Fatal(err)
+	}
+	for member, detail := range map[string]string{
+		`"catalogue":1,`: "line 1, member catalogue", `"name":"n",`: "line 1, member name", `"locale":"en",`: "line 1, member locale", `"utc_offset":"+06:00",`: "line 1, member utc_offset",
+		`"name":"T","issuer"`: "line 2, type 1, member name", `"issuer":"I",`: "line 2, type 1, member issuer", `"vct":"urn:example:t",`: "line 2, type 1, member vct",
+		`,"description":"D"`: "line 2, type 1, member description", `"uri":"urn:example:s",`: "line 2, type 1, member uri", `"environment":"staging",`: "line 2, type 1, member environment",
+		`,"reliability":"confirmed"`: "line 2, type 1, member reliability", `"path":["b"],`: "line 3, type 1, claim 1, member path", `"label":"Born",`: "line 3, type 1, claim 1, member label",
+		`"age_over":18,`: "line 4, type 1, claim 2, member age_over", `,"of":["b"]`: "line 4, type 1, claim 2, member of",
+	} {
+		without := strings.Replace(good, member, map[bool]string{true: `"issuer"`}[strings.HasSuffix(member, `"issuer"`)], 1)
+		malformed(t, "without "+member, without, detail+": is missing, and must ")
+	}
+	malformed(t, "without claims", kinds(`{"name":"T","issuer":"I","vct":"urn:example:t","display":{"name":"T","description":"D"}}`), "line 2, type 1, member claims: is missing, and must ")
+	malformed(t, "without types", head[:len(head)-1]+`}`, "line 1, member types: is missing, and must ")
+}
+
 func TestLoadRefusesClaims(t *testing.T) {
 	birth := named("b", `,"format":"dd/mm/yyyy"`)
 	for _, c := range []struct{ name, file, detail string }{
 		{"a misspelt member", one(named("a", `,"hiden":true`)), "line 3, type 1, claim 1, has a member"},
-		{"no path", one(`{"label":"L"}`), "claim 1, member path: must be an array"},
+		{"no path", one(`{"label":"L"}`), "line 3, type 1, claim 1, member path: is missing, and must be an array"},
 		{"a name instead of a path", one(`{"path":"a","label":"L"}`), "claim 1, member path: must be an array"},
 		{"an empty path", one(`{"path":[],"label":"L"}`), "claim 1, member path: must be an array"},
 		{"a path that begins with an element", one(`{"path":[null],"label":"L"}`), "claim 1, member path: must be a string"},

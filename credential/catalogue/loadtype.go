@@ -96,12 +96,12 @@ func (l *loader) schema(v strictjson.Value) Schema {
 	l.object(v, "uri", "environment", "reliability")
 	s := Schema{URI: l.uri(v.Get("uri"), "uri"), Production: v.Get("environment").Is("production")}
 	if !s.Production && !v.Get("environment").Is("staging") {
-		l.fail(v.Get("environment"), "member environment: must be production or staging")
+		l.must(v.Get("environment"), "member environment", "be production or staging")
 	}
 	text, _ := v.Get("reliability").Text()
 	s.Reliability = Reliability(text)
 	if !slices.Contains([]Reliability{Confirmed, SingleSource, Conflicting}, s.Reliability) {
-		l.fail(v.Get("reliability"), "member reliability: must be confirmed, single source or conflicting")
+		l.must(v.Get("reliability"), "member reliability", "be confirmed, single source or conflicting")
 	}
 	return s
 }
@@ -177,7 +177,7 @@ func (l *loader) pattern(v strictjson.Value, c *Claim) {
 func (l *loader) age(v strictjson.Value, c *Claim) {
 	years, ok := v.Get("age_over").Int64()
 	if !ok || years < 1 || years > maxAge || c.Format != Boolean || len(c.Path) != 1 {
-		l.fail(v.Get("age_over"), fmt.Sprintf("member age_over: must be 1 to %d, the format boolean, and the path one name", maxAge))
+		l.must(v.Get("age_over"), "member age_over", fmt.Sprintf("be 1 to %d, the format boolean, and the path one name", maxAge))
 	}
 	c.AgeOver, c.Of = int(years), l.claimPath(v, "of")
 }
