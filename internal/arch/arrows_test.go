@@ -55,7 +55,7 @@ var rooms = []room{
 	{"verifier/trust", []string{"disclosure", "did", "did/pubkey", "internal/jws", "internal/strictjson"}},
 	{"verifier", []string{"disclosure", "did", "did/pubkey", "credential", "credential/status", "verifier/trust", "internal/strictjson"}},
 	{"verifier/online", []string{"did", "did/pubkey", "credential", "credential/status", "verifier/trust", "internal/safehttp", "internal/strictjson"}},
-	{"verifier/verifiertest", []string{"credential/status"}},
+	{"verifier/verifiertest", []string{"credential/status", "verifier", "verifier/trust"}},
 	{"examples/first", []string{"disclosure", "did/pubkey", "did/didjwk", "credential", "verifier", "verifier/trust"}},
 	{"examples/quickstart", []string{"disclosure", "did", "did/pubkey", "did/didethr", "did/didethr/anchor", "did/didethr/ethrtest", "credential", "credential/catalogue", "verifier", "verifier/trust", "internal/ethrpc"}},
 	{"examples/anchor", []string{"disclosure", "did", "did/pubkey", "did/didethr", "did/didethr/anchor", "did/didethr/ethrtest", "credential", "verifier", "verifier/trust"}},

@@ -175,6 +175,7 @@ type Directory interface {
 
 // List is a Directory of Go values. It is read-only and safe for concurrent use.
 type List struct {
+	expires  time.Time // zero: never
 	issuers  []Issuer
 	byIssuer map[string]*entry
 	byName   map[string]*entry // for cards without iss, by the name in the certificate
@@ -192,7 +193,7 @@ func NewList(issuers ...Issuer) (*List, error) {
 	if len(issuers) == 0 {
 		return nil, errors.New("trust: an empty list trusts nobody")
 	}
-	l := &List{make([]Issuer, 0, len(issuers)), make(map[string]*entry, len(issuers)), map[string]*entry{}}
+	l := &List{time.Time{}, make([]Issuer, 0, len(issuers)), make(map[string]*entry, len(issuers)), map[string]*entry{}}
 	for n, i := range issuers {
 		i = i.clone() // what the caller does to his values afterwards changes nothing
 		err := i.check()
@@ -256,6 +257,9 @@ func (l *List) Issuers() []Issuer { return slices.Clone(l.issuers) }
 
 // Certify implements Directory.
 func (l *List) Certify(_ context.Context, issuer string, chain []*x509.Certificate, now time.Time) (*pubkey.Key, error) {
+	if l.lapsed(now) {
+		return nil, ErrListLapsed
+	}
 	e := l.byIssuer[issuer]
 	if e == nil {
 		e = l.byName[issuer]
@@ -356,8 +360,16 @@ func isAddress(s string) bool {
 	return ok && err == nil && len(raw) == 20
 }
 
+// ErrListLapsed is the error of a list whose document has expired. It is no answer: a newer one may trust more or less.
+var ErrListLapsed = errors.New("trust: the list has expired")
+
+func (l *List) lapsed(now time.Time) bool { return !l.expires.IsZero() && !now.Before(l.expires) }
+
 // Accreditation implements Source.
 func (l *List) Accreditation(_ context.Context, q Query) (*Accreditation, error) {
+	if l.lapsed(q.Now) {
+		return nil, ErrListLapsed
+	}
 	e := l.byIssuer[q.Issuer]
 	if q.Issuer == "" && len(q.Chain) > 0 && q.Chain[0] != nil {
 		var err error
