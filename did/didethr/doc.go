@@ -43,6 +43,9 @@
 //
 // A key that lapsed and was set again is one key, valid from its first block on: the issuer never said that it was bad.
 //
+// Events of one second, in one block or in several, are told apart by their places in the chain, never by the clock. A key that was set, and
+// revoked under another name later in the same second, is revoked.
+//
 // A key that was revoked and set again is two. The old one stays revoked, under its ids: what was signed with it before the
 // revocation stays refused, because the revocation said so and nobody can tell an old signature from one that a thief dated back. The
 // new one counts from its own block on, under its new id and the thumbprint. So cards that name the key by its thumbprint and were
@@ -57,23 +60,17 @@
 //
 // # Where stock resolvers are left behind
 //
-// Documents are those of ethr-did-resolver 14.1.2, compared as JSON on published histories, except that
-//   - a delegate revoked at the very time asked about, or added with no validity, is not listed (F1), nor is an entry in the second in
-//     which its validTo falls (EQ): an entry is listed while validTo > now, as the contract's validDelegate has it. The method
-//     specification says >=;
-//   - a local clock that is behind hides no events (F2);
-//   - the first change of owner to the zero address ends the history, whatever comes after it (F3, as stock resolvers do);
-//   - identity zero has an empty document and no keys (F4): in stock registries everybody writes for it;
-//   - of an incomplete answer nothing is believed (F8), and logs of another identity or contract are refused (F12);
-//   - malformed DIDs and versions are errors (F9): the colon before 0x is required; see did.URL.At;
-//   - algorithm names that mean something to JavaScript are names like others (N3);
-//   - #controllerKey returns with ownership (N4);
-//   - a Secp256k1 value of 32 bytes is not listed: stock resolvers take it for a private key and publish its public key (N5);
-//   - a service endpoint that is a JSON number, boolean or null is listed as a text (N6);
-//   - an address may be written in any case (N7), since the method specification calls hex case-insensitive;
-//   - renewed keys keep their earlier ids as aliases (R);
-//   - values over 16 KiB and keys over 4 KiB are not listed, and histories of more than 10,000 events are not read;
-//   - an unknown network is UnknownNetwork; stock resolvers answer internalError, as did.Code.Resolution does.
+// Documents are those of ethr-did-resolver 14.1.2, and with Network.Profile those of 11.1.3, compared as JSON on published histories. What
+// would let somebody be believed who should not be is corrected in both; the shape of a document is copied. Above all:
+//   - an entry is listed while validTo > now, as the contract's validDelegate has it, so that a revocation never reads as an addition. The
+//     method specification says >=;
+//   - a local clock that is behind hides no events and brings nothing back;
+//   - the first change of owner to the zero address ends the history, whatever comes after it;
+//   - identity zero has an empty document and no keys: in stock registries everybody writes for it;
+//   - malformed DIDs and versions are errors: the colon before 0x is required; see did.URL.At;
+//   - renewed keys keep their earlier ids as aliases;
+//   - values over 16 KiB and keys over 4 KiB are not listed, and histories of more than 10,000 events are not read.
 //
-// DIVERGENCES.md beside this file has every fault of others by its number, what is done here, and the vector or test that shows it.
+// DIVERGENCES.md beside this file has every fault of others by its number, what is done here and why, and the vector or test that
+// shows it.
 package didethr
