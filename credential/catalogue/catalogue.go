@@ -178,18 +178,6 @@ type Claim struct {
 	exact   bool
 }
 
-// Conceal returns the paths of the claims that the issuer makes selectively disclosable. Not every card has all of them: for one
-// card's [disclosure.ConcealOptions], ask [Type.ConcealIn].
-func (t *Type) Conceal() []disclosure.Path {
-	var out []disclosure.Path
-	for _, c := range t.Claims {
-		if c.Hidden {
-			out = append(out, c.Path)
-		}
-	}
-	return out
-}
-
 // node is a claim with what is inside it. The root is the card.
 type node struct {
 	claim   *Claim

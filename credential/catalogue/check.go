@@ -185,17 +185,22 @@ func completed(born, today time.Time) int {
 	return years
 }
 
-// ConcealIn returns the paths of Conceal that point to something in a card, for [disclosure.ConcealOptions]. Claims is what
-// Compute returned. Claims that Compute adds are among the paths in any case: with the paths of a record that lacks them nothing
-// is issued, rather than ages in plain sight. Errors are those of Check.
-func (t *Type) ConcealIn(claims json.RawMessage) ([]disclosure.Path, error) {
+// Conceal returns the paths of the claims in a card that the issuer makes selectively disclosable, for [disclosure.ConcealOptions]:
+// those of the type that are Hidden and point to something. Claims is what Compute returned. Claims that Compute adds are among the
+// paths in any case: with the paths of a record that lacks them nothing is issued, rather than ages in plain sight. Errors are those of
+// Check.
+func (t *Type) Conceal(claims json.RawMessage) ([]disclosure.Path, error) {
 	v, err := t.read(claims)
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(t.Conceal(), func(p disclosure.Path) bool {
-		return t.root.at(p).claim.AgeOver == 0 && !points(v, p)
-	}), nil
+	var out []disclosure.Path
+	for i := range t.Claims {
+		if c := &t.Claims[i]; c.Hidden && (c.AgeOver != 0 || points(v, c.Path)) {
+			out = append(out, c.Path)
+		}
+	}
+	return out, nil
 }
 
 // points tells whether a path of the type points to something.

@@ -28,7 +28,7 @@ func TestAnotherCountryHasItsOwnHabits(t *testing.T) {
 			t.Errorf("%v: %v\ngot  %s\nwant %s", at, err, out, want)
 		}
 	}
-	paths, err := ty.ConcealIn([]byte(strings.Replace(resident, `["VA"]`, `[]`, 1)))
+	paths, err := ty.Conceal([]byte(strings.Replace(resident, `["VA"]`, `[]`, 1)))
 	if err != nil {
 		t.Fatal(err)
 	}

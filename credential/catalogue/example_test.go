@@ -19,7 +19,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	paths, err := card.ConcealIn(claims) // for disclosure.ConcealOptions
+	paths, err := card.Conceal(claims) // for disclosure.ConcealOptions
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -54,7 +54,7 @@ func (o *office) card(t *testing.T, ty *catalogue.Type, record string) credentia
 	if err != nil {
 		t.Fatalf("%s: %v", ty.Name, err)
 	}
-	paths, err := ty.ConcealIn(claims)
+	paths, err := ty.Conceal(claims)
 	if err != nil {
 		t.Fatalf("%s: %v", ty.Name, err)
 	}
@@ -295,11 +295,11 @@ func TestACardOutsideItsTypeIsRefusedByTheMetadata(t *testing.T) {
 	}
 }
 
-// What ConcealIn says of a record must not leave the ages of the card in plain sight.
+// What Conceal says of a record must not leave the ages of the card in plain sight.
 func TestPathsOfAnUncomputedRecordHideNoLess(t *testing.T) {
 	ty, _ := catalogue.NDI().Type("https://registry.example/types/foundational-id")
 	record := sample(ty, true)
-	before, err := ty.ConcealIn([]byte(record))
+	before, err := ty.Conceal([]byte(record))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -314,7 +314,7 @@ func TestPathsOfAnUncomputedRecordHideNoLess(t *testing.T) {
 	if _, _, err := disclosure.Conceal([]byte(record), disclosure.ConcealOptions{Paths: before}); !errors.Is(err, disclosure.NoSuchClaim) {
 		t.Errorf("a card without its ages: %v", err)
 	}
-	if _, err := ty.ConcealIn([]byte(`{"Full name":"Pema Example"}`)); !errors.Is(err, catalogue.NearMiss) {
+	if _, err := ty.Conceal([]byte(`{"Full name":"Pema Example"}`)); !errors.Is(err, catalogue.NearMiss) {
 		t.Errorf("paths were given for a record that is not the type's: %v", err)
 	}
 }

@@ -29,11 +29,14 @@ func newPress(p *plan, t terms) (*press, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &press{issuer: issuer, kind: p.kind, terms: t, refKey: p.referenceKey, conceal: p.kind.Conceal()}
+	m := &press{issuer: issuer, kind: p.kind, terms: t, refKey: p.referenceKey}
 	for _, c := range p.kind.Claims {
 		if c.Hidden && (len(c.Path) > 1 || !c.Mandatory && c.AgeOver == 0) {
 			m.conceal = nil
 			break
+		}
+		if c.Hidden {
+			m.conceal = append(m.conceal, c.Path)
 		}
 	}
 	return m, nil
@@ -123,7 +126,7 @@ func (w *worker) card(ctx context.Context, r record) ([]byte, error) {
 		Holder: r.holder, InsecureUnbound: r.unbound, Expires: w.terms.Expires,
 	}
 	if w.conceal == nil {
-		if c.Conceal.Paths, err = w.kind.ConcealIn(claims); err != nil {
+		if c.Conceal.Paths, err = w.kind.Conceal(claims); err != nil {
 			return nil, err
 		}
 	}

@@ -194,7 +194,11 @@ func (i *issuer) sign(ctx context.Context, from *catalogue.Catalogue, vct, recor
 	if err != nil {
 		return nil, err
 	}
+	hidden, err := kind.Conceal(claims)
+	if err != nil {
+		return nil, err
+	}
 	return i.issuer.Issue(ctx, credential.Card{
-		Type: vct, Claims: claims, Conceal: disclosure.ConcealOptions{Paths: kind.Conceal()}, Holder: holder, Expires: expires,
+		Type: vct, Claims: claims, Conceal: disclosure.ConcealOptions{Paths: hidden}, Holder: holder, Expires: expires,
 	})
 }
