@@ -6,8 +6,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -322,77 +320,6 @@ func hybrid(k pubkey.Key) string {
 	jwk.X, _ = base64.RawURLEncoding.DecodeString(text.X)
 	jwk.Y, _ = base64.RawURLEncoding.DecodeString(text.Y)
 	return hex.EncodeToString(append(append([]byte{6 | jwk.Y[31]&1}, jwk.X...), jwk.Y...))
-}
-
-func vectors(t *testing.T, pattern string) []string {
-	t.Helper()
-	dir := os.Getenv("KHYER_VECTORS")
-	if dir == "" {
-		if os.Getenv("KHYER_REQUIRE") == "1" {
-			t.Fatal("KHYER_REQUIRE=1 and KHYER_VECTORS is not set")
-		}
-		t.Skip("skipped: needs KHYER_VECTORS, the folder of published test vectors")
-	}
-	files, err := filepath.Glob(filepath.Join(dir, pattern))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no vectors: %v", err)
-	}
-	return files
-}
-
-// The documents that implementers gave to the DID working group parse, and what is written is read back as the same document.
-func TestW3CDocuments(t *testing.T) {
-	ran, keys := 0, 0
-	for _, file := range vectors(t, "w3c-did-test-suite/did-*.json") {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var suite map[string]json.RawMessage
-		if err := json.Unmarshal(data, &suite); err != nil {
-			t.Fatal(err)
-		}
-		for id, raw := range suite {
-			if !strings.HasPrefix(id, "did:") {
-				continue
-			}
-			var forms map[string]struct {
-				Representation string `json:"representation"`
-			}
-			if err := json.Unmarshal(raw, &forms); err != nil {
-				t.Fatal(err)
-			}
-			for form, f := range forms {
-				if f.Representation == "" {
-					continue
-				}
-				ran++
-				d, err := ParseDocument([]byte(f.Representation))
-				if err != nil {
-					t.Errorf("%s %s %s: %v", filepath.Base(file), id, form, err)
-					continue
-				}
-				text, err := json.Marshal(d)
-				if err != nil {
-					t.Fatal(err)
-				}
-				back, err := ParseDocument(text)
-				if err != nil || len(back.VerificationMethod) != len(d.VerificationMethod) || !reflect.DeepEqual(back.Relationships, d.Relationships) {
-					t.Errorf("%s: changed on the way: %v", id, err)
-				}
-				r, err := NewResolution(d)
-				if err != nil {
-					t.Errorf("%s: %v", id, err)
-					continue
-				}
-				keys += len(r.Keys)
-			}
-		}
-	}
-	t.Logf("%d documents, %d keys", ran, keys)
-	if ran < 20 || keys < 20 {
-		t.Errorf("only %d documents, %d keys", ran, keys)
-	}
 }
 
 func FuzzParseDocument(f *testing.F) {

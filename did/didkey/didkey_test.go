@@ -97,6 +97,12 @@ func TestResolveRefuses(t *testing.T) {
 // identifier may cost to decode.
 var unsupported = []string{"zUC7", "z5Tc", "z2J9", "z4MX", "zgg"}
 
+// differences are the files whose documents are not ours, each with one such document.
+var differences = map[string]string{
+	"did-key-2018-db.json": "the id of the derived key, which is the same key, lacks the multicodec of X25519",
+	"did-key-mattr.json":   "the key of the signatures stands in publicKey, a member that DID Core 1.0 has no more",
+}
+
 // TestVectors: each published document has the methods, keys and relationships of ours. They are in the method types of 2018 to 2020, so
 // keys are compared and not texts.
 func TestVectors(t *testing.T) {
@@ -108,9 +114,13 @@ func TestVectors(t *testing.T) {
 		t.Skip("skipped: needs KHYER_VECTORS, the folder of published test vectors")
 	}
 	ran := map[string]int{}
-	files, err := filepath.Glob(filepath.Join(dir, "did-key", "*.json"))
-	if err != nil {
-		t.Fatal(err)
+	var files []string
+	for _, pattern := range []string{"did-key/*.json", "w3c-did-test-suite/did-key-*.json"} {
+		found, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, found...)
 	}
 	for _, file := range files {
 		data, err := os.ReadFile(file)
@@ -149,13 +159,14 @@ func TestVectors(t *testing.T) {
 				}
 				ours.keys[m.ID] = hex.EncodeToString(k.Bytes())
 			}
-			if !reflect.DeepEqual(ours, want) {
-				t.Errorf("%s:\ngot  %v\nwant %v", id, ours, want)
+			reason, known := differences[filepath.Base(file)]
+			if reflect.DeepEqual(ours, want) == known {
+				t.Errorf("%s %s (%s):\ngot  %v\nwant %v", file, id, reason, ours, want)
 			}
 			ran[curve]++
 		}
 	}
-	if want := map[string]int{"P-256": 3, "P-384": 1, "secp256k1": 4, "Ed25519": 4, "X25519": 4, "refused": 7}; !reflect.DeepEqual(ran, want) {
+	if want := map[string]int{"P-256": 4, "P-384": 2, "secp256k1": 5, "Ed25519": 8, "X25519": 5, "refused": 10}; !reflect.DeepEqual(ran, want) {
 		t.Errorf("%v, want %v", ran, want)
 	}
 	t.Log(ran)
@@ -232,11 +243,19 @@ func documents(t *testing.T, data []byte) map[string]json.RawMessage {
 		}
 		var entry struct {
 			DIDDocument json.RawMessage `json:"didDocument"`
+			W3C         struct {
+				Representation string
+			} `json:"application/did+ld+json"`
+		}
+		if !strings.HasPrefix(id, "did:") {
+			continue
 		}
 		if err := json.Unmarshal(raw, &entry); err != nil {
 			t.Fatal(err)
 		}
-		found[id] = entry.DIDDocument
+		if found[id] = entry.DIDDocument; entry.W3C.Representation != "" {
+			found[id] = json.RawMessage(entry.W3C.Representation)
+		}
 	}
 	return found
 }
