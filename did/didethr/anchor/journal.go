@@ -49,19 +49,19 @@ type record struct {
 
 // signedRecord has a transaction with its parts, so that it can be sent again as it is or signed again with other fees.
 type signedRecord struct {
-	Job     string           `json:"job"`
-	ID      string           `json:"id,omitempty"`
-	Chain   hexUint          `json:"chain"`
-	Genesis hexHash          `json:"genesis"`
-	From    didethr.Address  `json:"from"`
-	To      *didethr.Address `json:"to,omitempty"`
-	Value   *hexBig          `json:"value,omitempty"`
-	Data    hexBytes         `json:"data"`
-	Nonce   hexUint          `json:"nonce"`
-	Gas     hexUint          `json:"gas"`
-	Tip     hexBig           `json:"tip"`
-	FeeCap  hexBig           `json:"feeCap"`
-	Raw     hexBytes         `json:"raw"`
+	Job     string      `json:"job"`
+	ID      string      `json:"id,omitempty"`
+	Chain   hexUint     `json:"chain"`
+	Genesis hexHash     `json:"genesis"`
+	From    hexAddress  `json:"from"`
+	To      *hexAddress `json:"to,omitempty"`
+	Value   *hexBig     `json:"value,omitempty"`
+	Data    hexBytes    `json:"data"`
+	Nonce   hexUint     `json:"nonce"`
+	Gas     hexUint     `json:"gas"`
+	Tip     hexBig      `json:"tip"`
+	FeeCap  hexBig      `json:"feeCap"`
+	Raw     hexBytes    `json:"raw"`
 }
 
 type endedRecord struct {
@@ -106,7 +106,7 @@ func (j *Journal) load(all map[string]*job, s signedRecord) error {
 	}
 	x := all[s.Job]
 	if x == nil {
-		x = &job{key: s.Job, id: s.ID, from: s.From, to: s.To, data: s.Data, busy: make(chan struct{}, 1)}
+		x = &job{key: s.Job, id: s.ID, from: didethr.Address(s.From), to: (*didethr.Address)(s.To), data: s.Data, busy: make(chan struct{}, 1)}
 		if s.Value != nil {
 			x.value = &s.Value.n
 		}
@@ -145,7 +145,7 @@ func (j *Journal) signed(r *Registry, jobs []*job) error {
 	}
 	var line record
 	for _, x := range jobs {
-		s := signedRecord{Job: x.key, ID: x.id, Chain: hexUint(r.network.ChainID), Genesis: r.genesis, From: x.from, To: x.to, Data: x.data,
+		s := signedRecord{Job: x.key, ID: x.id, Chain: hexUint(r.network.ChainID), Genesis: r.genesis, From: hexAddress(x.from), To: (*hexAddress)(x.to), Data: x.data,
 			Nonce: hexUint(x.tx.nonce), Gas: hexUint(x.tx.gas), Tip: hexBig{*x.tx.tip}, FeeCap: hexBig{*x.tx.feeCap}, Raw: x.newest().raw}
 		if x.value != nil {
 			s.Value = &hexBig{*x.value}

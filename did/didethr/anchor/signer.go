@@ -61,6 +61,23 @@ func newKeySigner(key *secp256k1.PrivateKey) *KeySigner {
 // LoadKeyFile reads a private key from a file that holds its 64 hexadecimal digits, with or without 0x before and a line break
 // after them, and nothing else. The file must be a regular one to which nobody but its owner has access. Errors never quote it.
 func LoadKeyFile(path string) (*KeySigner, error) {
+	const longest = len("0x") + 64 + len("\r\n")
+	text, err := readSecret(path, longest)
+	defer clear(text)
+	if err != nil {
+		return nil, err
+	}
+	digits := strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
+	priv, err := hex.DecodeString(strings.TrimPrefix(digits, "0x"))
+	defer clear(priv)
+	if err != nil || len(priv) != 32 {
+		return nil, fail(BadKey, "the key file does not hold 64 hexadecimal digits")
+	}
+	return NewSigner(priv)
+}
+
+// readSecret reads a regular file to which nobody but its owner has access.
+func readSecret(path string, longest int) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		var p *os.PathError
@@ -77,19 +94,12 @@ func LoadKeyFile(path string) (*KeySigner, error) {
 	if open := info.Mode().Perm() & 0o077; open != 0 && permissionsCount {
 		return nil, fail(BadKey, "others than its owner have access to the key file (mode %04o, wanted 0600)", info.Mode().Perm())
 	}
-	const longest = len("0x") + 64 + len("\r\n")
 	text, err := io.ReadAll(io.LimitReader(f, int64(longest)+1))
-	defer clear(text)
 	if err != nil || len(text) > longest {
-		return nil, fail(BadKey, "the key file is longer than a key")
+		clear(text)
+		return nil, fail(BadKey, "the key file cannot be read, or is too long")
 	}
-	digits := strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
-	priv, err := hex.DecodeString(strings.TrimPrefix(digits, "0x"))
-	defer clear(priv)
-	if err != nil || len(priv) != 32 {
-		return nil, fail(BadKey, "the key file does not hold 64 hexadecimal digits")
-	}
-	return NewSigner(priv)
+	return text, nil
 }
 
 // Address implements Signer.

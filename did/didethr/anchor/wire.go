@@ -39,6 +39,19 @@ func (h *hexHash) UnmarshalText(text []byte) error {
 	return nil
 }
 
+type hexAddress [20]byte
+
+func (a hexAddress) MarshalText() ([]byte, error) { return hexBytes(a[:]).MarshalText() }
+
+func (a *hexAddress) UnmarshalText(text []byte) error {
+	var b hexBytes
+	if err := b.UnmarshalText(text); err != nil || len(b) != len(a) {
+		return errors.New("no address")
+	}
+	copy(a[:], b)
+	return nil
+}
+
 type hexUint uint64
 
 func (n hexUint) MarshalText() ([]byte, error) {
