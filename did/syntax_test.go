@@ -2,6 +2,7 @@ package did
 
 import (
 	"errors"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -116,4 +117,47 @@ func FuzzParseURL(f *testing.F) {
 			t.Fatalf("%q: %v", u.DID, err)
 		}
 	})
+}
+
+// TestABNF holds the parser against the grammar of DID Core 1.0 section 3 and RFC 3986 appendix A, written out as expressions, on strings of
+// every length up to four over the characters at which the grammar branches, put in each part of a DID URL, and on mutations.
+func TestABNF(t *testing.T) {
+	const (
+		pct    = `%[0-9A-Fa-f]{2}`
+		idchar = `(?:[A-Za-z0-9._-]|` + pct + `)`
+		id     = `did:[a-z0-9]+:(?:` + idchar + `*:)*` + idchar + `+`
+		pchar  = `(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|` + pct + `)`
+		rest   = `(?:` + pchar + `|[/?])*`
+	)
+	theDID := regexp.MustCompile(`\A` + id + `\z`)
+	theURL := regexp.MustCompile(`\A` + id + `(?:/` + pchar + `*)*(?:\?` + rest + `)?(?:#` + rest + `)?\z`)
+	check := func(s string) {
+		_, err := Parse(s)
+		if theDID.MatchString(s) != (err == nil) {
+			t.Errorf("%q: %v", s, err)
+		}
+		if _, err := ParseURL(s); theURL.MatchString(s) != (err == nil) {
+			t.Errorf("%q as a URL: %v", s, err)
+		}
+	}
+	const alphabet = "a:/?#%4.~@ Z"
+	var words func(prefix string, n int)
+	words = func(w string, n int) {
+		for _, frame := range [][2]string{{"did:a:", ""}, {"did:a:b", ""}, {"did:", ":b"}, {"did:a:", "b"}, {"did:a:b/", "c"}, {"did:a:b?", "c"}, {"did:a:b#", "c"}, {"", "did:a:b"}} {
+			check(frame[0] + w + frame[1])
+		}
+		if n > 0 {
+			for _, c := range alphabet {
+				words(w+string(c), n-1)
+			}
+		}
+	}
+	words("", 4)
+	const long = "did:ex4mple:a%2Fb:c._-:%00/p;a=1/@?q=/?&r#f/?"
+	for i := range long {
+		for c := range 256 {
+			check(long[:i] + string([]byte{byte(c)}) + long[i+1:])
+			check(long[:i] + string([]byte{byte(c)}) + long[i:])
+		}
+	}
 }
