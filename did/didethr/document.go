@@ -27,19 +27,20 @@ const (
 // maxKey bounds the bytes of a key value that is listed: base58 costs the square of it.
 const maxKey = 4 << 10
 
-// renders reports whether an attribute with a well-formed name can stand in a document. Others still count for the numbering.
-func (s *state) renders(n attributeName, value []byte) bool {
+// bounded reports whether a value is small enough to be read.
+func bounded(n attributeName, value []byte) bool {
+	return len(value) <= maxValue && (n.section == "svc" || len(value) <= maxKey)
+}
+
+// renders reports whether a document can list the entry. Others still count for the numbering.
+func (s *state) renders(x *entry) bool {
 	switch {
-	case n.section == "svc":
-		return utf8.Valid(value)
-	case len(value) > maxKey:
-		return false
+	case x.kind == serviceEntry:
+		return utf8.Valid(x.value)
 	case s.profile == V11:
-		return rendersV11(n, value)
-	case n.algorithm == "Secp256k1":
-		return points.get(n.algorithm, value).usable
+		return rendersV11(x.name, x.value)
 	}
-	return true
+	return x.name.algorithm != "Secp256k1" || x.public.usable
 }
 
 // parseSecp256k1 takes a point: compressed, uncompressed, or uncompressed without its first byte. Hybrid points and everything else,
@@ -105,6 +106,9 @@ func (s *state) document(listed []*entry) *did.Document {
 		add(m, did.Authentication, did.AssertionMethod)
 	}
 	for _, x := range listed {
+		if x.hidden {
+			continue
+		}
 		if x.kind == serviceEntry {
 			doc.Service = append(doc.Service, did.Service{ID: s.current(x), Type: x.name.algorithm, Endpoint: endpoint(x.value)})
 			continue

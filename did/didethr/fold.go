@@ -96,6 +96,7 @@ type entry struct {
 	value    []byte
 	delegate Address
 	public   public // zero if the entry gives no usable key
+	hidden   bool   // from documents of this profile
 	order    int    // place in the document; 0 while it is not listed
 	listedAs string // its id there, once the document is made
 	lives    []life
@@ -268,7 +269,7 @@ func (s *state) attribute(e *event, blockTime uint64, position int) {
 	x := s.entries[entryName{attributeChanged, e.name, string(e.value)}]
 	if x == nil && e.validTo > blockTime {
 		name, ok := parseAttributeName(e.name)
-		if !ok || len(e.value) > maxValue || !s.renders(name, e.value) {
+		if !ok || !bounded(name, e.value) {
 			return
 		}
 		x = s.create(entryName{attributeChanged, e.name, string(e.value)})
@@ -279,6 +280,7 @@ func (s *state) attribute(e *event, blockTime uint64, position int) {
 			x.purposes, x.class = s.purposes[r], class
 			x.public = points.get(name.algorithm, e.value)
 		}
+		x.hidden = !s.renders(x)
 	}
 	s.set(x, e, number, blockTime, position)
 }
@@ -326,7 +328,7 @@ func (s *state) set(x *entry, e *event, number int, blockTime uint64, position i
 // life is the newest one. Every entry has one: it exists since an event set it.
 func (x *entry) life() *life { return &x.lives[len(x.lives)-1] }
 
-// listed returns the entries that stand in the document, in its order.
+// listed returns the entries that stand in the document, in its order, and those that stand there in another profile.
 func (s *state) listed() []*entry {
 	out := make([]*entry, 0, len(s.sequence))
 	for _, x := range s.sequence {
@@ -338,7 +340,7 @@ func (s *state) listed() []*entry {
 	return out
 }
 
-// shows reports whether the document lists the entry.
+// shows reports whether documents list the entry.
 func (s *state) shows(x *entry) bool { return x.order > 0 && s.ended == 0 }
 
 func (s *state) id(x *entry, number int) string {

@@ -3,18 +3,22 @@ package didethr
 import (
 	"bytes"
 	"encoding/json"
+	"reflect"
 	"testing"
 	"time"
 
 	"github.com/khyer/khyer/did"
 )
 
-// FuzzFold builds logs from bytes and looks for panics, for entries that outlive their time, and for ids that name two things.
+// FuzzFold builds logs from bytes and looks for panics, for entries that outlive their time, for ids that name two things, for versions that
+// depend on what came later, and for keys that depend on the profile.
 func FuzzFold(f *testing.F) {
 	f.Add([]byte("\x01did/pub/Multikey/veriKey\x00value"), uint64(100))
 	f.Add([]byte("\x02did/svc/Hub\x00{\"a\":1,\"a\":[2]}"), uint64(0))
 	f.Add([]byte("\x03veriKey\x00"), uint64(1<<63))
 	f.Add([]byte("\x04"), uint64(7))
+	f.Add([]byte("\x02did/pub/Secp256k1/veriKey/pem\x00\x02y\xbef~\xf9\xdc\xbb\xacU\xa0b\x95\xce\x87\x0b\x07\x02\x9b\xfc\xdb-\xce(\xd9Y\xf2\x81[\x16\xf8\x17\x98"), uint64(7))
+	f.Add([]byte("\x81did/pub/Ed25519/veriKey\x00k\n\x81did/pub/Ed25519/veriKey\x00k\n\x14\n\x04\n\x02did/svc/A\x00b"), uint64(61))
 	f.Add(append([]byte("\x05"), attributeData("did/pub/X/enc/base58", []byte("k"), uintWord(9), uintWord(0))...), uint64(7))
 	f.Fuzz(func(t *testing.T, script []byte, validTo uint64) {
 		c := newChain()
@@ -67,7 +71,7 @@ func FuzzFold(f *testing.F) {
 		now := unix(h.Head.Time)
 		aliases := map[string]bool{}
 		for _, k := range r.Keys {
-			if names[k.ID] && (!k.Revoked.IsZero() || !k.Until.IsZero() && !k.Until.After(now)) {
+			if names[k.ID] && (!k.Revoked.IsZero() && !k.Revoked.Equal(k.From) || !k.Until.IsZero() && !k.Until.After(now)) {
 				t.Fatalf("%s is listed and does not count: %+v", k.ID, k)
 			}
 			for _, s := range append(k.Aliases, k.ID) {
@@ -77,7 +81,42 @@ func FuzzFold(f *testing.F) {
 				aliases[s] = true
 			}
 		}
+		cutAfterEachVersion(t, n, h, id)
+		n.Profile = V11
+		old, err := Fold(n, h, id, did.At{}, time.Time{})
+		if err != nil || !reflect.DeepEqual(old.Keys, r.Keys) {
+			t.Fatalf("the profile changes the keys: %v\n%+v\n%+v", err, old.Keys, r.Keys)
+		}
 	})
+}
+
+// cutAfterEachVersion: what counted at a block does not depend on anything that came later.
+func cutAfterEachVersion(t *testing.T, n Network, h History, id did.DID) {
+	t.Helper()
+	for number, b := range h.Blocks {
+		if number == 0 {
+			continue // no version
+		}
+		cut := History{Head: b, Blocks: h.Blocks}
+		for _, l := range h.Logs {
+			if l.Block <= number {
+				cut.Logs = append(cut.Logs, l)
+			}
+		}
+		old, err := Fold(n, h, id, did.At{Block: number}, time.Time{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		then, err := Fold(n, cut, id, did.At{}, time.Time{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		then.Metadata.NextVersionID, then.Metadata.NextUpdate = old.Metadata.NextVersionID, old.Metadata.NextUpdate
+		then.Anchor.Tag = old.Anchor.Tag
+		if !reflect.DeepEqual(old, then) {
+			t.Fatalf("version %d differs from the history that ends there\n%+v\n%+v", number, old, then)
+		}
+	}
 }
 
 // FuzzDecodeLog looks for panics, and for bytes that are read two ways: what decodes must encode to the same.
