@@ -7,6 +7,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/rsa"
 	"encoding/base64"
 	"errors"
@@ -295,5 +296,39 @@ func TestMembersInOtherLetterCase(t *testing.T) {
 		if _, err := ParsePrivateJWK([]byte(`{` + ecKey + `,"d":"` + d256 + `","` + name + `":"AA"}`)); !errors.Is(err, Malformed) {
 			t.Errorf("%q in a private key: got %v, want %v", name, err, Malformed)
 		}
+	}
+}
+
+// isSquare answers as big.Jacobi does, at the ends of the field and of the limbs, and for many numbers between.
+func TestSquaresModuloTheFieldOfEd25519(t *testing.T) {
+	var numbers []*big.Int
+	for _, bit := range []uint{0, 1, 2, 63, 64, 65, 127, 128, 129, 191, 192, 193, 253, 254} {
+		for d := int64(-20); d <= 20; d++ {
+			n := new(big.Int).Lsh(bigOne, bit)
+			numbers = append(numbers, n.Mod(n.Add(n, big.NewInt(d)), fieldPrime))
+		}
+	}
+	for n := range int64(1000) {
+		numbers = append(numbers, big.NewInt(n), new(big.Int).Sub(fieldPrime, big.NewInt(n+1)))
+	}
+	for range 5000 {
+		n, err := rand.Int(rand.Reader, fieldPrime)
+		if err != nil {
+			t.Fatal(err)
+		}
+		numbers = append(numbers, n, new(big.Int).Lsh(bigOne, uint(n.Bit(0)+n.Bit(1)*64+n.Bit(2)*128)))
+	}
+	squares := 0
+	for _, n := range numbers {
+		want := big.Jacobi(n, fieldPrime) == 1
+		if isSquare(n) != want {
+			t.Fatalf("%x: %v, should be %v", n, !want, want)
+		}
+		if want {
+			squares++
+		}
+	}
+	if squares < 3000 || squares > len(numbers)-3000 {
+		t.Errorf("%d of %d are squares", squares, len(numbers))
 	}
 }
