@@ -45,6 +45,9 @@
 //     Times are JSON numbers; anything else is a fault and not an absence.
 //
 // This package resolves nothing and fetches nothing: it is given keys.
+//
+// Example in example_test.go issues, receives, shows and verifies a card; ExampleIssuer_IssueBatch in batch_test.go makes and shows one-time
+// cards, and ExampleResolveType in example_typemetadata_test.go reads a type.
 package credential
 
 import (

@@ -13,6 +13,8 @@
 //
 // Supported: object members, array elements, nested and recursive disclosures, decoys, sha-256, sha-384 and sha-512; the compact
 // serialisation and both JWS JSON serialisations (section 8), which Parse tells apart by the first character.
+//
+// Example in example_test.go goes the whole way from claims to what a verifier reads.
 package disclosure
 
 import (

@@ -53,6 +53,8 @@
 // daylight saving time). Somebody born on 29 February completes a year on 1 March in years without that day: of the two rules in
 // use, 28 February and 1 March, it is the one that never says "over" a day early. The claim is a statement about the day of
 // issue: a card that says false can be out of date later, one that says true cannot.
+//
+// example_test.go prepares a record for a card, looks for a name, and loads a catalogue of a single type.
 package catalogue
 
 import (

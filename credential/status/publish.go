@@ -157,7 +157,7 @@ func (r *Registry) reserve(ctx context.Context, n uint32, c PublishConfig, alway
 		}
 		at := time.Unix(issued, 0)
 		s = &Statement{URI: r.uri(n), Issued: at, Expires: at.Add(c.Lifetime), TTL: c.TTL.Truncate(time.Second), Aggregation: c.Aggregation, Bits: l.Bits}
-		s.Data, err = pages(tx, n, (l.Cards*uint64(l.Bits)+7)/8)
+		s.Data, err = pages(tx, n, l.size())
 		return err
 	})
 	return s, version, err

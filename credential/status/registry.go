@@ -175,6 +175,9 @@ func (r *Registry) AllocateAll(ctx context.Context, records []string) ([]Referen
 	var refs []Reference
 	err := r.c.Store.Update(ctx, func(tx Tx) error {
 		refs = make([]Reference, 0, len(records))
+		if err := r.own(tx); err != nil {
+			return err
+		}
 		count, err := lists(tx)
 		if err != nil {
 			return err
@@ -220,6 +223,20 @@ func (r *Registry) AllocateAll(ctx context.Context, records []string) ([]Referen
 		return nil, err
 	}
 	return refs, nil
+}
+
+// own keeps two registries with different URIs from filling one store: their lists would have the same numbers.
+func (r *Registry) own(tx Tx) error {
+	uri, err := tx.Get([]byte("uri"))
+	switch {
+	case err != nil:
+		return err
+	case uri == nil:
+		return tx.Put([]byte("uri"), []byte(r.c.URI))
+	case string(uri) != r.c.URI:
+		return BadRegistry
+	}
+	return nil
 }
 
 // Find returns the places of all cards of a record, in no order that means anything.
@@ -328,6 +345,30 @@ func (r *Registry) History(ctx context.Context, ref Reference) ([]Change, error)
 	return changes, nil
 }
 
+// List returns a list as it stands now, signed by nobody: for an issuer's own look, and for tests.
+func (r *Registry) List(ctx context.Context, uri string) (*List, error) {
+	var l *List
+	err := r.c.Store.View(ctx, func(tx Tx) error {
+		n, entry, err := r.number(tx, uri)
+		if err != nil {
+			return err
+		}
+		data, err := pages(tx, n, entry.size())
+		if err != nil {
+			return err
+		}
+		l, err = NewList(entry.Bits, data, r.c.Now())
+		l.URI = uri
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+func (l list) size() uint64 { return (l.Cards*uint64(l.Bits) + 7) / 8 }
+
 func (r *Registry) perPage() uint64 { return pageSize * 8 / uint64(r.c.Bits) }
 
 func setStatus(data []byte, bits int, index uint64, v Value) {
@@ -336,9 +377,9 @@ func setStatus(data []byte, bits int, index uint64, v Value) {
 	data[index/perByte] = data[index/perByte]&^(byte(1<<bits-1)<<shift) | byte(v)<<shift
 }
 
-// allocated finds the list of a reference that this registry has given out.
-func (r *Registry) allocated(tx Tx, ref Reference) (uint32, list, error) {
-	digits, ok := strings.CutPrefix(ref.URI, r.c.URI+"/")
+// number finds a list of this registry.
+func (r *Registry) number(tx Tx, uri string) (uint32, list, error) {
+	digits, ok := strings.CutPrefix(uri, r.c.URI+"/")
 	number, err := strconv.ParseUint(digits, 10, 32)
 	if !ok || err != nil || digits != strconv.FormatUint(number, 10) {
 		return 0, list{}, NotAllocated
@@ -352,6 +393,12 @@ func (r *Registry) allocated(tx Tx, ref Reference) (uint32, list, error) {
 		return 0, list{}, NotAllocated
 	}
 	l, err := r.list(tx, n)
+	return n, l, err
+}
+
+// allocated finds the list of a reference that this registry has given out.
+func (r *Registry) allocated(tx Tx, ref Reference) (uint32, list, error) {
+	n, l, err := r.number(tx, ref.URI)
 	if err != nil {
 		return 0, list{}, err
 	}

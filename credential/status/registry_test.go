@@ -176,6 +176,14 @@ func TestChangesOfStatus(t *testing.T) {
 			t.Errorf("step %d to %v: %v, want %v", i, step.to, err, step.want)
 		}
 	}
+	if l, err := r.List(ctx, ref.URI); err != nil {
+		t.Error(err)
+	} else if v, err := l.At(ref.Index); err != nil || v != status.Revoked || l.URI != ref.URI {
+		t.Errorf("the list as it stands: %v %v", v, err)
+	}
+	if _, err := r.List(ctx, ref.URI+"0"); !errors.Is(err, status.NotAllocated) {
+		t.Errorf("another list: %v", err)
+	}
 	h, err := r.History(ctx, ref)
 	if err != nil {
 		t.Fatal(err)
@@ -221,6 +229,13 @@ func TestWhatARegistryRefuses(t *testing.T) {
 		if err := call(); !errors.Is(err, status.BadChange) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+	foreign := status.NewMemory()
+	if _, err := registry(t, func(c *status.RegistryConfig) { c.Store, c.URI = foreign, "https://health.example/status" }).Allocate(ctx, "a"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := registry(t, func(c *status.RegistryConfig) { c.Store = foreign }).Allocate(ctx, "a"); !errors.Is(err, status.BadRegistry) {
+		t.Errorf("another registry's store: %v", err)
 	}
 	for name, change := range map[string]func(*status.RegistryConfig){
 		"no store": func(c *status.RegistryConfig) { c.Store = nil }, "a short key": func(c *status.RegistryConfig) { c.Key = c.Key[:31] },

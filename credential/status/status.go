@@ -4,6 +4,8 @@
 //
 // [Sign] makes a token and [ParseToken] reads one; nothing can be read from a [Token] before [Token.Verify]. Tokens of draft 14, which HAIP
 // 1.0 pins, have the same form: x5c in their header stands beside or instead of kid. Lists in CBOR are not read.
+//
+// ExampleSign in token_test.go publishes a list and reads it, ExampleRegistry in registry_test.go allocates a place and revokes a card.
 package status
 
 import (

@@ -4,7 +4,7 @@
 // there is no private part; each fault has a Reason of its own. ParseJWK, ParseMultikey and New share the screen. From then on the algorithm is a property of the key, never of a header: Verify refuses an algorithm
 // that is not the key's. Signatures have the JOSE form (RFC 7518 section 3.4: r and s of fixed length, one after the other).
 //
-// Keys are values, immutable and safe for concurrent use. Parse a key once and keep it.
+// Keys are values, immutable and safe for concurrent use. Parse a key once and keep it. Example in example_test.go signs and verifies.
 package pubkey
 
 import (
