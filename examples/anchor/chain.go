@@ -1,16 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"math/big"
-	"net/http"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/khyer/khyer/did/didethr"
@@ -66,14 +59,12 @@ func openChain(ctx context.Context, s settings, p *page) (_ *chain, err error) {
 	if err != nil {
 		return nil, err
 	}
-	network, err := networkAt(ctx, c.rpc, s.registry)
-	if err != nil {
-		return nil, err
-	}
-	config := anchor.Config{Network: network, Finality: c.finality, Progress: c.waiting}
+	config := anchor.Config{Network: didethr.Network{RPC: []string{c.rpc}}, Finality: c.finality, Progress: p.transaction}
 	if s.registry == "" {
 		p.progress("deploying the registry")
 		c.registry, _, err = anchor.Deploy(ctx, config, c.payer)
+	} else if config.Network.Registry, err = didethr.ParseAddress(s.registry); err != nil {
+		err = usageError("-registry: " + err.Error())
 	} else {
 		c.registry, err = anchor.Open(ctx, config)
 	}
@@ -92,20 +83,15 @@ func (c *chain) close() {
 	}
 }
 
-// waiting tells how far a transaction is from being final.
-func (c *chain) waiting(p anchor.Progress) {
-	if p.Reached != 0 && p.Reached < p.Block {
-		c.page.progress(fmt.Sprintf("waiting for block %d to be %s: at %d", p.Block, c.finality, p.Reached))
-	}
-}
-
 // settle waits until what was written is as final as readers want it.
-func (c *chain) settle(ctx context.Context, of anchor.Receipt) error {
+func (c *chain) settle(ctx context.Context, written ...anchor.Receipt) error {
 	if err := c.finalize(); err != nil {
 		return err
 	}
-	if _, err := c.registry.Final(ctx, of); err != nil {
-		return err
+	for _, r := range written {
+		if _, err := c.registry.Final(ctx, r); err != nil {
+			return err
+		}
 	}
 	return c.look(ctx)
 }
@@ -142,12 +128,8 @@ func (c *chain) pass(ctx context.Context, d time.Duration) error {
 
 // look sets the clock by the newest block.
 func (c *chain) look(ctx context.Context) error {
-	var head struct{ Timestamp string }
-	if err := rpc(ctx, c.rpc, &head, "eth_getBlockByNumber", "latest", false); err != nil {
-		return err
-	}
-	t, err := quantity(head.Timestamp)
-	c.head, c.looked = time.Unix(int64(t), 0).UTC(), time.Now()
+	head, err := c.registry.Head(ctx)
+	c.head, c.looked = head.Time, time.Now()
 	return err
 }
 
@@ -157,64 +139,4 @@ var ether = big.NewInt(1e16)
 func (c *chain) fund(ctx context.Context, to didethr.Address) error {
 	_, err := c.registry.Fund(ctx, c.payer, to, ether)
 	return err
-}
-
-// networkAt describes the chain behind an endpoint, whose number the node says.
-func networkAt(ctx context.Context, endpoint, registry string) (n didethr.Network, err error) {
-	n.RPC = []string{endpoint}
-	if registry != "" {
-		if n.Registry, err = didethr.ParseAddress(registry); err != nil {
-			return n, usageError("-registry: " + err.Error())
-		}
-	}
-	var id string
-	if err = rpc(ctx, endpoint, &id, "eth_chainId"); err == nil {
-		n.ChainID, err = quantity(id)
-	}
-	return n, err
-}
-
-func quantity(s string) (uint64, error) {
-	n, err := strconv.ParseUint(strings.TrimPrefix(s, "0x"), 16, 63)
-	if err != nil {
-		return 0, unknown{errors.New("the node's answer is not a number")}
-	}
-	return n, nil
-}
-
-// rpc asks a node for two things that the library needs to be told: which chain it serves, and for the story, what time it is there.
-func rpc(ctx context.Context, endpoint string, result any, method string, params ...any) error {
-	if params == nil {
-		params = []any{}
-	}
-	body, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, bytes.NewReader(body))
-	if err != nil || req.URL.Host == "" {
-		return usageError("-rpc is no URL of a node")
-	}
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return unknown{errors.New("the node at -rpc does not answer")} // its URL may hold an access key, and the error would quote it
-	}
-	defer resp.Body.Close()
-	var answer struct {
-		Result json.RawMessage
-		Error  *struct{ Message string }
-	}
-	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&answer); err != nil || answer.Result == nil && answer.Error == nil {
-		return unknown{errors.New("what is behind -rpc answers as no node does")}
-	}
-	if answer.Error != nil {
-		return unknown{fmt.Errorf("the node refuses %s: %s", method, answer.Error.Message)}
-	}
-	if json.Unmarshal(answer.Result, result) != nil {
-		return unknown{fmt.Errorf("the node's answer to %s has another form", method)}
-	}
-	return nil
 }

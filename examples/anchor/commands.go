@@ -3,7 +3,10 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
+	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -12,27 +15,26 @@ import (
 	"github.com/khyer/khyer/did/didethr/anchor"
 )
 
-var order = []string{"story", "history", "deploy", "create", "add", "rotate", "retire", "revoke", "owner", "deactivate"}
+var order = []string{"story", "history", "deploy", "create", "add", "rotate", "retire", "revoke", "service", "owner", "deactivate"}
 
 func init() { // not a composite literal: usage, which commands call, reads it
 	keys := "[flags] KEY..."
 	commands = map[string]command{
-		"story":   {"[flags]", "the life of an issuer's DID, on an embedded chain or on a node; the default", prepareStory},
-		"history": {"[flags] DID", "reads the history of any did:ethr DID", prepareHistory},
-		"deploy":  {"[flags]", "puts our registry on a chain", prepareDeploy},
-		"create":  {keys, "publishes the first keys of a DID, and a service", prepareCreate},
-		"add":     {keys, "publishes keys, or renews them", prepareAdd},
-		"rotate":  {"[flags] OLD NEW", "publishes a new key and retires the old one", prepareRotate},
-		"retire":  {keys, "ends the time of keys: what they signed until now stays good", keyCommand(nil, retireAll)},
-		"revoke":  {keys, "revokes stolen keys: none of their cards is accepted any more, whatever its date", keyCommand(nil, revokeAll)},
-		"owner": {"[flags] -sure DID ADDRESS", "hands the DID over to another account",
-			once("the address of the new owner", "this account can write nothing afterwards", changeOwner)},
-		"deactivate": {"[flags] -sure DID", "ends the DID for good, and with it every card",
-			once("", "nobody can undo it, and no card of this issuer is accepted afterwards", deactivate)},
+		"story":      {"[flags]", "the life of an issuer's DID, on an embedded chain or on a node; the default", prepareStory},
+		"history":    {"[flags] DID", "reads the history of any did:ethr DID", prepareHistory},
+		"deploy":     {"[flags]", "puts our registry on a chain", prepareDeploy},
+		"create":     {keys, "publishes the first keys of a DID, and a service", prepareCreate},
+		"add":        {keys, "publishes keys, or renews them", prepareAdd},
+		"rotate":     {"[flags] OLD NEW", "publishes a new key and retires the old one", prepareRotate},
+		"retire":     {keys, "ends the time of keys: what they signed until then stays good", prepareRetire},
+		"revoke":     {keys, "revokes stolen keys: none of their cards is accepted any more, whatever its date", prepareRevoke},
+		"service":    {"[flags] TYPE ENDPOINT", "publishes a service, or takes it back", prepareService},
+		"owner":      {"[flags] -sure DID ADDRESS", "hands the DID over to another account", prepareOwner},
+		"deactivate": {"[flags] -sure DID", "ends the DID for good, and with it every card", prepareDeactivate},
 	}
 }
 
-func prepareStory(f *flag.FlagSet) func(context.Context, []string, *page) error {
+func prepareStory(f *flag.FlagSet) action {
 	var s settings
 	f.StringVar(&s.rpc, "rpc", "", "JSON-RPC `URL` of a node; empty means an embedded chain")
 	f.StringVar(&s.registry, "registry", "", "`address` of our registry on that chain; empty deploys one")
@@ -47,11 +49,12 @@ func prepareStory(f *flag.FlagSet) func(context.Context, []string, *page) error 
 	}
 }
 
-func prepareHistory(f *flag.FlagSet) func(context.Context, []string, *page) error {
+func prepareHistory(f *flag.FlagSet) action {
 	var s settings
 	f.StringVar(&s.rpc, "rpc", "", "JSON-RPC `URL` of a node")
 	f.StringVar(&s.registry, "registry", "", "`address` of the registry; empty means the public one of the DID's network")
 	f.StringVar(&s.finality, "finality", "finalized", "the block to read at: finalized, safe or latest")
+	chain := f.Uint64("chain", 0, "`id` of the chain, where the DID names it by a name that is not publicly known")
 	from := f.Uint64("from", 0, "first `block` to tell of")
 	limit := f.Int("limit", 1000, "how many blocks with changes to tell of")
 	asJSON := f.Bool("json", false, "print one JSON document")
@@ -60,10 +63,13 @@ func prepareHistory(f *flag.FlagSet) func(context.Context, []string, *page) erro
 			return usageError("history takes a DID, and -rpc")
 		}
 		id, err := did.Parse(args[0])
+		if err == nil && !strings.HasPrefix(args[0], "did:ethr:") {
+			err = errors.New("no did:ethr DID")
+		}
 		if err != nil {
 			return usageError(err.Error())
 		}
-		r, err := s.reader(ctx, id)
+		r, err := s.reader(id, *chain)
 		if err != nil {
 			return err
 		}
@@ -83,22 +89,36 @@ func prepareHistory(f *flag.FlagSet) func(context.Context, []string, *page) erro
 }
 
 // reader makes a resolver for the network of a DID.
-func (s *settings) reader(ctx context.Context, id did.DID) (did.Resolver, error) {
+func (s *settings) reader(id did.DID, chain uint64) (did.Resolver, error) {
 	name := networkName(id)
 	n, known := didethr.Known(name)
-	switch {
-	case s.registry != "":
-		var err error
-		if n, err = networkAt(ctx, s.rpc, s.registry); err != nil {
-			return nil, err
+	switch digits, numbered := strings.CutPrefix(name, "0x"); {
+	case known && chain != 0 && chain != n.ChainID:
+		return nil, usageError(fmt.Sprintf("%s is chain %d", name, n.ChainID))
+	case known:
+	case numbered:
+		chain, _ = strconv.ParseUint(digits, 16, 64)
+		for _, public := range []string{"mainnet", "sepolia", "holesky", "gno", "polygon"} {
+			if k, _ := didethr.Known(public); k.ChainID == chain {
+				n = k
+			}
 		}
-		if !strings.HasPrefix(name, "0x") && name != "mainnet" {
-			n.Name = name
-		}
-	case !known:
-		return nil, usageError("no public registry is known for this DID's network: give -registry")
+		n.ChainID = chain
 	default:
-		n.RPC = []string{s.rpc}
+		n.Name, n.ChainID = name, chain
+	}
+	if n.RPC = []string{s.rpc}; s.registry != "" {
+		var err error
+		if n.Registry, err = didethr.ParseAddress(s.registry); err != nil {
+			return nil, usageError("-registry: " + err.Error())
+		}
+		n.CodeHash = [32]byte{} // whatever is there
+	}
+	switch {
+	case n.Registry == didethr.Address{}:
+		return nil, usageError("no public registry is known for this DID's network: give -registry")
+	case n.ChainID == 0:
+		return nil, usageError("the DID does not say the number of its chain: give -chain")
 	}
 	r, err := didethr.New(didethr.Config{Networks: []didethr.Network{n}, Finality: s.finality})
 	if err != nil {
@@ -116,30 +136,26 @@ func networkName(id did.DID) string {
 	return "mainnet"
 }
 
-func prepareDeploy(f *flag.FlagSet) func(context.Context, []string, *page) error {
-	w := &writing{}
-	f.StringVar(&w.rpc, "rpc", "", "JSON-RPC `URL` of a node")
-	f.StringVar(&w.key, "key", "", "`file` with the private key of the account that pays")
-	f.StringVar(&w.finality, "finality", "finalized", "what to wait for: finalized, safe or latest")
+func prepareDeploy(f *flag.FlagSet) action {
+	var s settings
+	f.StringVar(&s.rpc, "rpc", "", "JSON-RPC `URL` of a node")
+	f.StringVar(&s.key, "key", "", "`file` with the private key of the account that pays")
+	f.StringVar(&s.finality, "finality", "finalized", "what to wait for: finalized, safe or latest")
 	return func(ctx context.Context, args []string, p *page) error {
-		w.page = p
-		if len(args) > 0 || w.rpc == "" || w.key == "" {
+		if len(args) > 0 || s.rpc == "" || s.key == "" {
 			return usageError("deploy takes -rpc and -key")
 		}
-		payer, err := anchor.LoadKeyFile(w.key)
+		payer, err := anchor.LoadKeyFile(s.key)
 		if err != nil {
 			return err
 		}
-		n, err := networkAt(ctx, w.rpc, "")
+		config := anchor.Config{Network: didethr.Network{RPC: []string{s.rpc}}, Finality: s.finality, Progress: p.transaction}
+		on, receipt, err := anchor.Deploy(ctx, config, payer)
 		if err != nil {
 			return err
 		}
-		on, receipt, err := anchor.Deploy(ctx, anchor.Config{Network: n, Finality: w.finality, Progress: w.progress}, payer)
-		if err == nil {
-			_, err = on.Final(ctx, receipt)
-		}
-		if err != nil {
-			return w.wrote("deploying", receipt, err)
+		if _, err := on.Final(ctx, receipt); err != nil {
+			return err
 		}
 		p.settled()
 		p.line("%s", on.Network().Registry)

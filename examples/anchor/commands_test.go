@@ -2,11 +2,13 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/hex"
 	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/khyer/khyer/did/didethr"
@@ -44,6 +46,11 @@ func newOperator(t *testing.T) *operator {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { chain.Close() })
+	return newOperatorOn(t, chain)
+}
+
+func newOperatorOn(t *testing.T, chain *ethrtest.Chain) *operator {
+	t.Helper()
 	o := &operator{T: t, chain: chain}
 	account := chain.Accounts()[1]
 	o.secret = account.Key[:]
@@ -116,9 +123,12 @@ func TestOperator(t *testing.T) {
 
 	o.must("create", []string{"-service", "CardOffice=https://office.example", firstText}, o.DID, "key 1 added (P-256, #delegate-1)", `service added CardOffice "https://office.example"`, "(issue-batch -key-from)")
 	o.must("rotate", []string{"-days", "400", "#" + first.Thumbprint(), jwk}, "added (P-256, #delegate-2)", "retired: no new cards from")
-	o.must("revoke", []string{second.Thumbprint()}, "is revoked in block", second.Thumbprint(), "revoked: none of its cards is accepted any more", "issuer_key_revoked")
-	o.must("add", []string{"-did", o.DID, third}, "added (P-256, #delegate-5)")
-	o.must("retire", []string{"#delegate-5"}, "retired: no new cards from")
+	o.must("revoke", []string{"-new", third, second.Thumbprint()},
+		"Revoked. Until that is final", "  "+second.Thumbprint()+"\n", "revoked: none of its cards is accepted any more", "issuer_key_revoked", "added (P-256, #delegate-5)")
+	o.must("add", []string{"-did", o.DID, "-days", "1000", third}, "renewed (P-256, #delegate-6)")
+	o.must("service", []string{"CardOffice", "https://new.example"}, `service added CardOffice "https://new.example"`)
+	o.must("service", []string{"-remove", "CardOffice", "https://office.example"}, `service ended CardOffice "https://office.example"`)
+	o.must("retire", []string{"-in", "720h", "#delegate-5"}, "retired: no new cards from")
 
 	heir, err := anchor.Generate()
 	if err != nil {
@@ -143,7 +153,7 @@ func TestOperator(t *testing.T) {
 			what = append(what, e.Key+e.What)
 		}
 	}
-	if want := "key 1key added, service added, key 2key added, key 1key retired, key 2key revoked, key 3key added, key 3key retired, owner changed"; strings.Join(what, ", ") != want {
+	if want := "key 1key added, service added, key 2key added, key 1key retired, key 2key revoked, key 3key added, key 3key renewed, service added, service ended, key 3key retired, owner changed"; strings.Join(what, ", ") != want {
 		t.Errorf("%q", what)
 	}
 }
@@ -166,12 +176,7 @@ func TestOperatorDeactivates(t *testing.T) {
 func TestMistakes(t *testing.T) {
 	o := newOperator(t)
 	before := o.chain.Head().Number
-	k, multikey := issuerKey(t)
-	private, err := pubkey.Generate(pubkey.ES256)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = private
+	_, multikey := issuerKey(t)
 	pemOf := o.file("private.pem", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
 	node := []string{"-rpc", o.chain.URL(), "-registry", o.registry, "-key", o.keyFile, "-finality", "latest"}
 	with := func(name string, args ...string) []string { return append(append([]string{name}, node...), args...) }
@@ -181,35 +186,45 @@ func TestMistakes(t *testing.T) {
 		code int
 		says string
 	}{
-		"no such command":         {[]string{"destroy"}, wrongUsage, "usage: anchor"},
-		"no such flag":            {[]string{"history", "-frob"}, wrongUsage, "-frob"},
-		"a story with arguments":  {[]string{"story", "x"}, wrongUsage, "flags alone"},
-		"-key alone":              {[]string{"-key", "x"}, wrongUsage, "-rpc too"},
-		"-rpc alone":              {[]string{"-rpc", "http://127.0.0.1:1"}, wrongUsage, "needs -key"},
-		"help":                    {[]string{"help"}, done, ""},
-		"help by a flag":          {[]string{"-help"}, done, ""},
-		"help of a command":       {[]string{"revoke", "-help"}, done, "Private keys of issuers have no business here"},
-		"no DID":                  {[]string{"history", "-rpc", o.chain.URL()}, wrongUsage, "takes a DID"},
-		"a malformed DID":         {[]string{"history", "-rpc", o.chain.URL(), "did:ethr"}, wrongUsage, "invalidDid"},
-		"another method":          {[]string{"history", "-rpc", o.chain.URL(), "-registry", o.registry, "did:web:a.example"}, refused, "did:"},
-		"an unknown network":      {[]string{"history", "-rpc", o.chain.URL(), o.DID}, wrongUsage, "give -registry"},
-		"mainnet elsewhere":       {[]string{"history", "-rpc", o.chain.URL(), "did:ethr:" + garbage}, notKnown, "wrongChain"},
-		"no registry there":       {[]string{"history", "-rpc", o.chain.URL(), "-registry", garbage, "-finality", "latest", o.DID}, notKnown, "wrongChain"},
-		"nobody listens":          {[]string{"history", "-rpc", "http://127.0.0.1:1", "-registry", garbage, o.DID}, notKnown, "does not answer"},
-		"a URL that is none":      {[]string{"history", "-rpc", "127.0.0.1", "-registry", garbage, o.DID}, wrongUsage, "no URL"},
-		"a finality of its own":   {[]string{"history", "-rpc", o.chain.URL(), "-registry", o.registry, "-finality", "soon", o.DID}, wrongUsage, "finalized"},
-		"no key":                  {with("add"), wrongUsage, "no key"},
-		"a private key":           {with("add", pemOf), wrongUsage, "that is a private key"},
-		"a key of nobody":         {with("revoke", "#delegate-9"), wrongUsage, "no signing key"},
-		"a key that is no key":    {with("add", "zz"+multikey), wrongUsage, "Multikey"},
-		"no time":                 {with("add", "-days", "0", multikey), wrongUsage, "-days"},
-		"rotate one key":          {with("rotate", multikey), wrongUsage, "two keys"},
-		"a service without URL":   {with("create", "-service", "x", multikey), wrongUsage, "TYPE=URL"},
-		"a DID of another chain":  {with("add", "-did", "did:ethr:0x1:"+garbage, multikey), wrongUsage, "of this chain"},
-		"somebody else's DID":     {with("add", "-did", "did:ethr:0x539:"+garbage, multikey), refused, "does not own"},
-		"a key file that is open": {[]string{"add", "-rpc", o.chain.URL(), "-registry", o.registry, "-key", openFile(t), multikey}, refused, "bad_key"},
-		"no key file":             {[]string{"add", "-rpc", o.chain.URL(), "-registry", o.registry, "-key", "nowhere", multikey}, refused, "bad_key"},
-		"a registry of others":    {[]string{"add", "-rpc", o.chain.URL(), "-registry", garbage, "-key", o.keyFile, multikey}, refused, "wrong_registry"},
+		"no such command":             {[]string{"destroy"}, wrongUsage, "usage: anchor"},
+		"no such flag":                {[]string{"history", "-frob"}, wrongUsage, "-frob"},
+		"a story with arguments":      {[]string{"story", "x"}, wrongUsage, "flags alone"},
+		"-key alone":                  {[]string{"-key", "x"}, wrongUsage, "-rpc too"},
+		"-rpc alone":                  {[]string{"-rpc", "http://127.0.0.1:1"}, wrongUsage, "needs -key"},
+		"help":                        {[]string{"help"}, done, ""},
+		"help by a flag":              {[]string{"-help"}, done, ""},
+		"help of a command":           {[]string{"revoke", "-help"}, done, "Private keys of issuers have no business here"},
+		"no DID":                      {[]string{"history", "-rpc", o.chain.URL()}, wrongUsage, "takes a DID"},
+		"a malformed DID":             {[]string{"history", "-rpc", o.chain.URL(), "did:ethr"}, wrongUsage, "invalidDid"},
+		"another method":              {[]string{"history", "-rpc", o.chain.URL(), "-registry", o.registry, "did:web:a.example"}, wrongUsage, "no did:ethr DID"},
+		"an unknown network":          {[]string{"history", "-rpc", o.chain.URL(), o.DID}, wrongUsage, "give -registry"},
+		"a chain without number":      {[]string{"history", "-rpc", o.chain.URL(), "-registry", garbage, "did:ethr:valley:" + garbage}, wrongUsage, "give -chain"},
+		"a chain with another number": {[]string{"history", "-rpc", o.chain.URL(), "-chain", "7", "did:ethr:sepolia:" + garbage}, wrongUsage, "sepolia is chain 11155111"},
+		"the named chain is another":  {[]string{"history", "-rpc", o.chain.URL(), "-chain", "7", "-registry", o.registry, "did:ethr:valley:" + garbage}, notKnown, "wrongChain"},
+		"sepolia by its number":       {[]string{"history", "-rpc", o.chain.URL(), "did:ethr:0xaa36a7:" + garbage}, notKnown, "wrongChain"},
+		"a journal that is none":      {with("add", "-journal", o.keyFile, multikey), refused, "journal"},
+		"a service without end":       {with("service", "x"), wrongUsage, "a type and an endpoint"},
+		"retired at once":             {with("retire", "-in", "0s", multikey), refused, "bad_"},
+		"retired, and never there":    {with("retire", multikey), refused, "bad_key"},
+		"an owner that is none":       {with("owner", "0x12"), wrongUsage, "address"},
+		"the owner zero":              {with("owner", "-sure", o.DID, "0x0000000000000000000000000000000000000000"), refused, "bad_config"},
+		"mainnet elsewhere":           {[]string{"history", "-rpc", o.chain.URL(), "did:ethr:" + garbage}, notKnown, "wrongChain"},
+		"no registry there":           {[]string{"history", "-rpc", o.chain.URL(), "-registry", garbage, "-finality", "latest", o.DID}, notKnown, "wrongChain"},
+		"nobody listens":              {[]string{"history", "-rpc", "http://127.0.0.1:1", "-registry", garbage, o.DID}, notKnown, "unavailable"},
+		"a URL that is none":          {[]string{"history", "-rpc", "127.0.0.1", "-registry", garbage, o.DID}, wrongUsage, "no http or https URL"},
+		"a finality of its own":       {[]string{"history", "-rpc", o.chain.URL(), "-registry", o.registry, "-finality", "soon", o.DID}, wrongUsage, "finalized"},
+		"no key":                      {with("add"), wrongUsage, "no key"},
+		"a private key":               {with("add", pemOf), wrongUsage, "that is a private key"},
+		"a key of nobody":             {with("revoke", "#delegate-9"), wrongUsage, "no signing key"},
+		"a key that is no key":        {with("add", "zz"+multikey), wrongUsage, "Multikey"},
+		"no time":                     {with("add", "-days", "0", multikey), wrongUsage, "-days"},
+		"rotate one key":              {with("rotate", multikey), wrongUsage, "two keys"},
+		"a service without URL":       {with("create", "-service", "x", multikey), wrongUsage, "TYPE=URL"},
+		"a DID of another chain":      {with("add", "-did", "did:ethr:0x1:"+garbage, multikey), wrongUsage, "of this chain"},
+		"somebody else's DID":         {with("add", "-did", "did:ethr:0x539:"+garbage, multikey), refused, "does not own"},
+		"a key file that is open":     {[]string{"add", "-rpc", o.chain.URL(), "-registry", o.registry, "-key", openFile(t), multikey}, refused, "bad_key"},
+		"no key file":                 {[]string{"add", "-rpc", o.chain.URL(), "-registry", o.registry, "-key", "nowhere", multikey}, refused, "bad_key"},
+		"a registry of others":        {[]string{"add", "-rpc", o.chain.URL(), "-registry", garbage, "-key", o.keyFile, multikey}, refused, "wrong_registry"},
 	} {
 		got := execute(t, c.args...)
 		if got.code != c.code || !strings.Contains(got.err, c.says) {
@@ -220,7 +235,6 @@ func TestMistakes(t *testing.T) {
 	if after := o.chain.Head().Number; after != before {
 		t.Errorf("%d blocks were made", after-before)
 	}
-	_ = k
 }
 
 func openFile(t *testing.T) string {
@@ -232,4 +246,39 @@ func openFile(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// TestInterruptedRevocation: the node takes the transaction and no block does, the program is stopped, and the next one with the same journal
+// brings it to an end.
+func TestInterruptedRevocation(t *testing.T) {
+	chain, err := ethrtest.New(ethrtest.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer chain.Close()
+	o := newOperatorOn(t, chain)
+	k, multikey := issuerKey(t)
+	o.must("create", []string{multikey}, "key 1 added")
+	journal := filepath.Join(t.TempDir(), "journal")
+
+	// The answer to the transaction is lost, and so is the transaction.
+	sent := make(chan struct{})
+	ctx, stop := context.WithCancel(t.Context())
+	var once sync.Once
+	chain.Interfere(func(request, answer []byte) []byte {
+		if bytes.Contains(request, []byte("eth_getTransactionReceipt")) {
+			once.Do(func() { close(sent) })
+			return []byte(`{"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"try later"}}`)
+		}
+		return answer
+	})
+	go func() { <-sent; stop() }()
+	var out, errs bytes.Buffer
+	code := run(ctx, []string{"revoke", "-rpc", chain.URL(), "-registry", o.registry, "-key", o.keyFile, "-finality", "latest", "-journal", journal, k.Thumbprint()},
+		&page{out: &out, err: &errs})
+	if code != notKnown || !strings.Contains(errs.String(), "look with `anchor history`") {
+		t.Errorf("exit %d\n%s%s", code, out.String(), errs.String())
+	}
+	chain.Interfere(nil)
+	o.must("service", []string{"-journal", journal, "CardOffice", "https://office.example"}, "left from before: transaction", "is mined", "issuer_key_revoked")
 }

@@ -14,19 +14,15 @@ import (
 	"github.com/khyer/khyer/did/pubkey"
 )
 
-// publicKey is a key on the command line, and how it was named there.
-type publicKey struct {
-	said string
-	key  pubkey.Key
-}
-
 // howKeysAreNamed stands in the help of every command about keys.
 const howKeysAreNamed = `A key is a file with a public key (PEM or JWK), a Multikey (z…), or, if the DID has it or had it, its id (#delegate-1) or thumbprint.
 Private keys of issuers have no business here: they stay in the HSM.`
 
 // keys finds the keys that are meant. The DID is resolved at most once, and only if a key is named by what its document says.
-func (w *writing) keys(ctx context.Context, args []string) ([]publicKey, error) {
-	var found []publicKey
+func (w *writing) keys(ctx context.Context, args []string) (found []pubkey.Key, err error) {
+	if len(args) == 0 {
+		return nil, usageError("no key; -help explains how keys are named")
+	}
 	var doc *did.Resolution
 	for _, arg := range args {
 		k, err := statedKey(arg)
@@ -45,7 +41,7 @@ func (w *writing) keys(ctx context.Context, args []string) ([]publicKey, error) 
 		if err != nil {
 			return nil, err
 		}
-		found = append(found, publicKey{arg, k})
+		found = append(found, k)
 	}
 	return found, nil
 }

@@ -87,11 +87,17 @@ func run(ctx context.Context, args []string, p *page) int {
 	return exitCode(err)
 }
 
-// command is one thing that the program does. prepare declares its flags and returns what does it.
+// command is one thing that the program does.
 type command struct {
 	args, does string
-	prepare    func(*flag.FlagSet) func(ctx context.Context, args []string, p *page) error
+	prepare    prepare
 }
+
+// prepare declares a command's flags and returns what does it, once they have been parsed.
+type (
+	prepare func(*flag.FlagSet) action
+	action  func(ctx context.Context, args []string, p *page) error
+)
 
 var commands map[string]command
 
@@ -122,7 +128,7 @@ func exitCode(err error) int {
 		return wrongUsage
 	case errors.As(err, &lost), errors.Is(err, context.Canceled),
 		errors.As(err, &read) && read.Code.Inconclusive(),
-		errors.As(err, &write) && (write.Reason == anchor.NoAnswer || write.Reason == anchor.Dropped):
+		errors.As(err, &write) && write.Reason == anchor.NoAnswer:
 		return notKnown
 	}
 	return refused

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
+	"errors"
 	"flag"
 	"os"
 	"path/filepath"
@@ -119,10 +120,14 @@ func TestVerdictsAreTheVerifiers(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := o.add(ctx, "brief", year); err != nil {
+	brief, err := o.makeKey("brief")
+	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := o.identity.RevokeKey(ctx, o.keys["brief"].Public()); err != nil {
+	if err := errors.Join(
+		o.anchor(ctx, anchor.AddKey(brief, anchor.VeriKey, year)),
+		o.anchor(ctx, anchor.RevokeKey(brief, anchor.VeriKey)),
+	); err != nil {
 		t.Fatal(err)
 	}
 	compare := func(want map[string]string) {

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/khyer/khyer/did/didethr/anchor"
 )
 
 // page is what is printed on. Colours and progress are for terminals.
@@ -39,6 +41,20 @@ func (p *page) progress(text string) {
 		fmt.Fprintln(p.err, "…", text)
 	}
 	p.said = text
+}
+
+// transaction is progress of what is written.
+func (p *page) transaction(t anchor.Progress) {
+	switch t.Stage {
+	case anchor.Sending:
+		p.progress(fmt.Sprintf("handing in transaction 0x%x", t.Tx))
+	case anchor.Replacing:
+		p.progress(fmt.Sprintf("no block takes it: handing it in again for a higher fee, as 0x%x", t.Tx))
+	case anchor.InBlock:
+		p.progress(fmt.Sprintf("transaction 0x%x is in block %d", t.Tx, t.Block))
+	case anchor.Finalizing:
+		p.progress(fmt.Sprintf("waiting for block %d to be final: at %d", t.Block, t.Reached))
+	}
 }
 
 // settled takes the line of progress away.

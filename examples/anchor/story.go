@@ -49,14 +49,12 @@ func (o *office) story(ctx context.Context) error {
 
 // create: whoever has an Ethereum account has its DID already. What is anchored is what the office says about itself: the key that signs
 // its cards, which is another one than the account's, and where its service is.
-func (o *office) create(ctx context.Context) (err error) {
-	if err := o.add(ctx, "first", 2*year); err != nil {
+func (o *office) create(ctx context.Context) error {
+	first, err := o.makeKey("first")
+	if err != nil {
 		return err
 	}
-	if o.last, err = o.identity.SetAttribute(ctx, "did/svc/CardOffice", []byte("https://office.example/cards"), 10*year); err != nil {
-		return err
-	}
-	if err := o.settle(ctx, o.last); err != nil {
+	if err := o.anchor(ctx, anchor.AddKey(first, anchor.VeriKey, 2*year), anchor.AddService("CardOffice", "https://office.example/cards", 10*year)); err != nil {
 		return err
 	}
 	return o.sign(ctx, "Pema's card", "first", o.now())
@@ -64,17 +62,18 @@ func (o *office) create(ctx context.Context) (err error) {
 
 // rotate: in time before the first key ends, a second one takes its place. The first is retired, which means that its time ends: cards
 // that it signed before stay good, where the agency accepts lapsed keys. To revoke it would make all of them worthless.
-func (o *office) rotate(ctx context.Context) (err error) {
+func (o *office) rotate(ctx context.Context) error {
 	if err := o.pass(ctx, year); err != nil {
 		return err
 	}
-	if err := o.add(ctx, "second", 2*year); err != nil {
+	second, err := o.makeKey("second")
+	if err != nil {
 		return err
 	}
-	if o.last, err = o.identity.AddKey(ctx, o.keys["first"].Public(), time.Second); err != nil {
+	if err := o.anchor(ctx, anchor.Rotate(o.keys["first"].Public(), second, anchor.VeriKey, 2*year)...); err != nil {
 		return err
 	}
-	if err := errors.Join(o.settle(ctx, o.last), o.pass(ctx, day)); err != nil {
+	if err := o.pass(ctx, day); err != nil {
 		return err
 	}
 	return errors.Join(
@@ -92,15 +91,14 @@ func (o *office) steal(ctx context.Context) error {
 	return o.sign(ctx, "the thief's, dated back", "second", theft)
 }
 
-// revoke: the stolen key first, because each block counts, then a new one. Karma's card is lost with its key and signed anew.
-func (o *office) revoke(ctx context.Context) (err error) {
-	if o.last, err = o.identity.RevokeKey(ctx, o.keys["second"].Public()); err != nil {
+// revoke: the stolen key, and beside it a new one; Apply sends what revokes first, because each block counts. Karma's card is lost with its
+// key and signed anew.
+func (o *office) revoke(ctx context.Context) error {
+	third, err := o.makeKey("third")
+	if err != nil {
 		return err
 	}
-	if err := o.add(ctx, "third", 2*year); err != nil {
-		return err
-	}
-	if err := o.settle(ctx, o.last); err != nil {
+	if err := o.anchor(ctx, anchor.AddKey(third, anchor.VeriKey, 2*year), anchor.RevokeKey(o.keys["second"].Public(), anchor.VeriKey)); err != nil {
 		return err
 	}
 	return o.sign(ctx, "Karma's card, signed anew", "third", o.now())
@@ -108,7 +106,7 @@ func (o *office) revoke(ctx context.Context) (err error) {
 
 // handOver: another account becomes owner, such as that of a new HSM. Keys and cards stay; the account that the DID is named after can
 // write no more.
-func (o *office) handOver(ctx context.Context) (err error) {
+func (o *office) handOver(ctx context.Context) error {
 	heir, err := o.account()
 	if err != nil {
 		return err
@@ -116,27 +114,24 @@ func (o *office) handOver(ctx context.Context) (err error) {
 	if err := errors.Join(o.fund(ctx, heir.Address()), o.pass(ctx, 30*day)); err != nil {
 		return err
 	}
-	if o.last, err = o.identity.ChangeOwner(ctx, heir.Address()); err != nil {
+	if err := o.anchor(ctx, anchor.ChangeOwner(heir.Address())); err != nil {
 		return err
 	}
-	before := o.identity
-	o.identity = o.registry.Identity(before.Address(), heir)
-	_, err = before.SetAttribute(ctx, "did/svc/CardOffice", []byte("https://elsewhere.example"), year)
+	former := o.identity
+	o.identity = o.registry.Identity(former.Address(), heir)
+	_, err = former.Apply(ctx, anchor.AddService("CardOffice", "https://elsewhere.example", year))
 	if e := (*anchor.Error)(nil); !errors.As(err, &e) || e.Reason != anchor.Reverted {
 		return fmt.Errorf("the former owner was not refused: %v", err)
 	}
-	return o.settle(ctx, o.last)
+	return nil
 }
 
 // end: the office closes. Deactivation is final: nothing verifies from then on, not even what was signed when all was well.
-func (o *office) end(ctx context.Context) (err error) {
+func (o *office) end(ctx context.Context) error {
 	if err := o.pass(ctx, 90*day); err != nil {
 		return err
 	}
-	if o.last, err = o.identity.Deactivate(ctx); err != nil {
-		return err
-	}
-	return o.settle(ctx, o.last)
+	return o.anchor(ctx, anchor.Deactivate())
 }
 
 // office is an issuer, with the cards that it signed, and the agency that is shown them.
@@ -145,7 +140,6 @@ type office struct {
 	DID      string
 	identity *anchor.Identity
 	keys     map[string]pubkey.Signer
-	last     anchor.Receipt // of what was written last
 
 	account func() (*anchor.KeySigner, error)
 	newKey  func() (pubkey.Signer, error)
@@ -200,13 +194,21 @@ func newAgency(r did.Resolver, id string, now func() time.Time) (*verifier.Verif
 	return verifier.New(verifier.Config{Resolver: r, Issuers: trusted, Now: now})
 }
 
-// add makes a key and anchors it.
-func (o *office) add(ctx context.Context, name string, valid time.Duration) (err error) {
+// makeKey makes a key to sign with. That of a real office is made in its HSM and stays there.
+func (o *office) makeKey(name string) (public pubkey.Key, err error) {
 	if o.keys[name], err = o.newKey(); err != nil {
+		return public, err
+	}
+	return o.keys[name].Public(), nil
+}
+
+// anchor writes changes and waits until they are as final as readers want them.
+func (o *office) anchor(ctx context.Context, ops ...anchor.Op) error {
+	receipts, err := o.identity.Apply(ctx, ops...)
+	if err != nil {
 		return err
 	}
-	o.last, err = o.identity.AddKey(ctx, o.keys[name].Public(), valid)
-	return err
+	return o.settle(ctx, receipts...)
 }
 
 // sign signs a card that says that it was signed at a time.

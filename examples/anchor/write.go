@@ -17,9 +17,10 @@ import (
 // writing is what all commands that write have in common: a DID, the account that owns it, and what has been written so far.
 type writing struct {
 	settings
-	did string
+	did, journal string
 
 	page     *page
+	opened   *anchor.Journal
 	on       *anchor.Registry
 	owner    anchor.Signer
 	identity *anchor.Identity
@@ -33,23 +34,39 @@ func (w *writing) flags(f *flag.FlagSet) {
 	f.StringVar(&w.key, "key", "", "`file` with the private key of the account that owns the DID, and pays")
 	f.StringVar(&w.did, "did", "", "the `DID`; empty means that of the account's own address")
 	f.StringVar(&w.finality, "finality", "finalized", "what to wait for, and to read back at: finalized, safe or latest")
+	f.StringVar(&w.journal, "journal", "", "`file` that remembers what was signed, so that the next command ends what a crash interrupted")
 }
 
-// open opens the registry and finds out which identity is meant. Nothing is sent.
+// open opens the registry, ends what the journal says was interrupted, and finds out which identity is meant.
 func (w *writing) open(ctx context.Context, p *page) (err error) {
 	w.page = p
 	if w.rpc == "" || w.registry == "" || w.key == "" {
 		return usageError("-rpc, -registry and -key are required")
 	}
+	config := anchor.Config{Network: didethr.Network{RPC: []string{w.rpc}}, Finality: w.finality, Progress: p.transaction}
+	if config.Network.Registry, err = didethr.ParseAddress(w.registry); err != nil {
+		return usageError("-registry: " + err.Error())
+	}
 	if w.owner, err = anchor.LoadKeyFile(w.key); err != nil {
 		return err
 	}
-	network, err := networkAt(ctx, w.rpc, w.registry)
-	if err != nil {
+	if w.journal != "" {
+		if w.opened, err = anchor.OpenJournal(w.journal); err != nil {
+			return err
+		}
+		config.Journal = w.opened
+	}
+	if w.on, err = anchor.Open(ctx, config); err != nil {
 		return err
 	}
-	if w.on, err = anchor.Open(ctx, anchor.Config{Network: network, Finality: w.finality, Progress: w.progress}); err != nil {
-		return err
+	if w.journal != "" {
+		before, err := w.on.Resume(ctx, w.owner)
+		for _, r := range before {
+			p.line("left from before: transaction 0x%x is %s, block %d", r.Tx, r.State, r.Block)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	address := w.owner.Address()
 	w.id = w.on.DID(address)
@@ -60,6 +77,12 @@ func (w *writing) open(ctx context.Context, p *page) (err error) {
 	}
 	w.identity = w.on.Identity(address, w.owner)
 	return nil
+}
+
+func (w *writing) close() {
+	if w.opened != nil {
+		_ = w.opened.Close() // every record was on the disk before what it says was done
+	}
 }
 
 // addressed reads -did, which must be of this chain.
@@ -80,45 +103,43 @@ func (w *writing) addressed() (a didethr.Address, err error) {
 	return a, nil
 }
 
-func (w *writing) progress(p anchor.Progress) {
-	switch {
-	case p.Reached != 0 && p.Reached < p.Block:
-		w.page.progress(fmt.Sprintf("waiting for block %d to be %s: at %d", p.Block, w.finality, p.Reached))
-	case p.Reached == 0 && p.Block == 0:
-		w.page.progress(fmt.Sprintf("handing in transaction 0x%x", p.Tx))
-	case p.Reached == 0:
-		w.page.progress(fmt.Sprintf("transaction 0x%x is in block %d", p.Tx, p.Block))
-	}
-}
-
-// wrote notes a transaction, and what it was for if it failed.
-func (w *writing) wrote(what string, r anchor.Receipt, err error) error {
-	if err == nil {
-		w.receipts = append(w.receipts, r)
-		return nil
-	}
+// apply writes changes, in the order that anchor gives them: what revokes first.
+func (w *writing) apply(ctx context.Context, ops ...anchor.Op) error {
+	receipts, err := w.identity.Apply(ctx, ops...)
+	w.receipts = receipts
 	var e *anchor.Error
 	switch {
-	case errors.As(err, &e) && e.Reason == anchor.NoAnswer && e.Tx != [32]byte{}:
-		return fmt.Errorf("%s: transaction 0x%x may still be mined: look with `anchor history` before doing the same again: %w", what, e.Tx, err)
+	case err == nil:
+		return nil
 	case errors.As(err, &e) && e.Revert == "bad_actor":
-		return fmt.Errorf("%s: the account %s does not own %s: %w", what, w.owner.Address(), w.id, err)
+		err = fmt.Errorf("the account %s does not own %s: %w", w.owner.Address(), w.id, err)
+	case errors.As(err, &e) && e.Reason == anchor.NoAnswer && e.Tx != [32]byte{}:
+		err = fmt.Errorf("look with `anchor history` before doing the same again: %w", err)
 	}
-	return fmt.Errorf("%s: %w", what, err)
+	w.page.settled()
+	for i, r := range receipts {
+		if r.State != anchor.Unsent {
+			fmt.Fprintf(w.page.err, "%s: %s, transaction 0x%x\n", ops[i], r.State, r.Tx)
+		}
+	}
+	return err
 }
 
 // finish waits until all is final, and shows what readers now see.
 func (w *writing) finish(ctx context.Context) error {
+	first := w.receipts[0].Block
 	for _, r := range w.receipts {
-		if _, err := w.on.Final(ctx, r); err != nil {
-			return w.wrote("waiting", r, err)
+		final, err := w.on.Final(ctx, r)
+		if err != nil {
+			return err
 		}
+		first = min(first, final.Block)
 	}
 	r, err := w.reader(w.finality)
 	if err != nil {
 		return err
 	}
-	h, err := readHistory(ctx, r, w.id, w.receipts[0].Block, 100, time.Now(), w.page.progress)
+	h, err := readHistory(ctx, r, w.id, first, 100, time.Now(), w.page.progress)
 	if err != nil {
 		return err
 	}
@@ -135,144 +156,32 @@ func (w *writing) reader(finality string) (did.Resolver, error) {
 	return didethr.New(didethr.Config{Networks: []didethr.Network{w.on.Network()}, Finality: finality})
 }
 
-// keyCommand is a command about keys: do is called for each of them, in order.
-func keyCommand(about func(*flag.FlagSet), do func(ctx context.Context, w *writing, keys []publicKey) error) func(*flag.FlagSet) func(context.Context, []string, *page) error {
-	return func(f *flag.FlagSet) func(context.Context, []string, *page) error {
+// writes prepares a command that writes. about declares flags of its own, if it has any; changes says what to write, and what to tell the operator as
+// soon as it is in blocks.
+func writes(about func(*flag.FlagSet), changes func(ctx context.Context, w *writing, args []string) (ops []anchor.Op, told string, err error)) prepare {
+	return func(f *flag.FlagSet) action {
 		w := &writing{}
 		w.flags(f)
 		if about != nil {
 			about(f)
 		}
 		return func(ctx context.Context, args []string, p *page) error {
-			if len(args) == 0 {
-				return usageError("no key; -help explains how keys are named")
-			}
+			defer w.close()
 			if err := w.open(ctx, p); err != nil {
 				return err
 			}
-			keys, err := w.keys(ctx, args)
+			ops, told, err := changes(ctx, w, args)
 			if err != nil {
 				return err
 			}
-			if err := do(ctx, w, keys); err != nil {
+			if err := w.apply(ctx, ops...); err != nil {
 				return err
+			}
+			if told != "" {
+				p.settled()
+				p.line("%s", told)
 			}
 			return w.finish(ctx)
 		}
 	}
-}
-
-func prepareCreate(f *flag.FlagSet) func(context.Context, []string, *page) error {
-	var service string
-	var days int
-	return keyCommand(func(f *flag.FlagSet) {
-		f.StringVar(&service, "service", "", "a service, as `TYPE=URL`")
-		daysFlag(f, &days)
-	}, func(ctx context.Context, w *writing, keys []publicKey) error {
-		kind, url, _ := strings.Cut(service, "=")
-		if service != "" && (kind == "" || url == "") {
-			return usageError("-service is TYPE=URL")
-		}
-		if err := addAll(ctx, w, keys, days); err != nil || service == "" {
-			return err
-		}
-		r, err := w.identity.SetAttribute(ctx, "did/svc/"+kind, []byte(url), time.Duration(days)*day)
-		return w.wrote("service", r, err)
-	})(f)
-}
-
-func daysFlag(f *flag.FlagSet, days *int) {
-	f.IntVar(days, "days", 730, "for how many `days` a new key counts, unless it is renewed, retired or revoked")
-}
-
-func addAll(ctx context.Context, w *writing, keys []publicKey, days int) error {
-	if days < 1 || days > 100*365 {
-		return usageError("-days is from 1 to 36500")
-	}
-	for _, k := range keys {
-		r, err := w.identity.AddKey(ctx, k.key, time.Duration(days)*day)
-		if err := w.wrote("adding "+k.said, r, err); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func prepareAdd(f *flag.FlagSet) func(context.Context, []string, *page) error {
-	var days int
-	return keyCommand(func(f *flag.FlagSet) { daysFlag(f, &days) }, func(ctx context.Context, w *writing, keys []publicKey) error {
-		return addAll(ctx, w, keys, days)
-	})(f)
-}
-
-func retireAll(ctx context.Context, w *writing, keys []publicKey) error {
-	for _, k := range keys {
-		r, err := w.identity.AddKey(ctx, k.key, time.Second)
-		if err := w.wrote("retiring "+k.said, r, err); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func revokeAll(ctx context.Context, w *writing, keys []publicKey) error {
-	for _, k := range keys {
-		r, err := w.identity.RevokeKey(ctx, k.key)
-		if err := w.wrote("revoking "+k.said, r, err); err != nil {
-			return err
-		}
-		w.page.settled()
-		w.page.line("%s is revoked in block %d. Have agencies declare it compromised meanwhile:\n\n  %s\n", k.said, r.Block, k.key.Thumbprint())
-	}
-	return nil
-}
-
-func prepareRotate(f *flag.FlagSet) func(context.Context, []string, *page) error {
-	var days int
-	return keyCommand(func(f *flag.FlagSet) { daysFlag(f, &days) }, func(ctx context.Context, w *writing, keys []publicKey) error {
-		if len(keys) != 2 {
-			return usageError("rotate takes two keys: the old one and the new one")
-		}
-		if err := addAll(ctx, w, keys[1:], days); err != nil {
-			return err
-		}
-		return retireAll(ctx, w, keys[:1])
-	})(f)
-}
-
-// once is a command with one operation, which is not undone easily, or never: it wants to be confirmed.
-func once(argument, warning string, do func(ctx context.Context, w *writing, argument string) (anchor.Receipt, error)) func(*flag.FlagSet) func(context.Context, []string, *page) error {
-	return func(f *flag.FlagSet) func(context.Context, []string, *page) error {
-		w := &writing{}
-		w.flags(f)
-		sure := f.String("sure", "", "the `DID` once more: "+warning)
-		return func(ctx context.Context, args []string, p *page) error {
-			if want := map[bool]int{true: 1}[argument != ""]; len(args) != want {
-				return usageError("it takes flags and " + map[bool]string{true: argument, false: "nothing else"}[argument != ""])
-			}
-			if err := w.open(ctx, p); err != nil {
-				return err
-			}
-			if *sure != w.id.String() {
-				return usageError(warning + ": confirm with -sure " + w.id.String())
-			}
-			r, err := do(ctx, w, strings.Join(args, ""))
-			if err := w.wrote("changing the owner", r, err); err != nil {
-				return err
-			}
-			return w.finish(ctx)
-		}
-	}
-}
-
-func changeOwner(ctx context.Context, w *writing, to string) (anchor.Receipt, error) {
-	a, err := didethr.ParseAddress(to)
-	if err != nil {
-		return anchor.Receipt{}, usageError(err.Error())
-	}
-	return w.identity.ChangeOwner(ctx, a)
-}
-
-func deactivate(ctx context.Context, w *writing, _ string) (anchor.Receipt, error) {
-	return w.identity.Deactivate(ctx)
 }

@@ -328,7 +328,7 @@ func TestHistoryOnTheStockRegistry(t *testing.T) {
 	for name, write := range histories {
 		t.Run(name, func(t *testing.T) {
 			id := write(t, s.ledger).String()
-			args := []string{"-rpc", s.rpc, "-registry", s.registry.Registry.String(), "-finality", "latest"}
+			args := []string{"-rpc", s.rpc, "-chain", fmt.Sprint(s.registry.ChainID), "-registry", s.registry.Registry.String(), "-finality", "latest"}
 			h := readHistory(t, program, append(args, id)...)
 			text := run(t, program, append(append([]string{"history"}, args...), id)...)
 			if h.DID != id || len(h.Keys) == 0 || (len(h.Events) == 0) != bytes.Contains(text, []byte("nothing: the DID is as it was born")) {
