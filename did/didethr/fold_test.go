@@ -79,3 +79,35 @@ func text(v any) string {
 	b, _ := json.Marshal(v)
 	return string(b)
 }
+
+// TestEveryKeyHasAJWK: for readers that know only publicKeyJwk, every usable key of a document can be written so. What names an address has none.
+func TestEveryKeyHasAJWK(t *testing.T) {
+	rendered := 0
+	for _, r := range recordings(t) {
+		n, h := r.history(t)
+		for i := range r.Queries {
+			q := &r.Queries[i]
+			res, err := r.answer(n, h, q)
+			if err != nil || q.Kind != "latest" {
+				continue
+			}
+			methods := map[string]did.Method{}
+			for _, m := range res.Document.JSONWebKeys().VerificationMethod {
+				methods[m.ID] = m
+			}
+			for _, k := range res.Keys {
+				m, listed := methods[k.ID]
+				if !listed || k.Public.JWK() == nil {
+					continue
+				}
+				rendered++
+				if m.Type != "JsonWebKey" || string(m.PublicKeyJwk) != string(k.Public.JWK()) {
+					t.Errorf("%s: %s of type %s is %s, want %s", r.Name, k.ID, m.Type, m.PublicKeyJwk, k.Public.JWK())
+				}
+			}
+		}
+	}
+	if rendered < 400 {
+		t.Errorf("only %d keys", rendered)
+	}
+}
