@@ -109,7 +109,7 @@ const (
 // receipts compares the numbers of events in blocks with the blocks' receipts. A node that does not serve receipts has no say.
 func (r *reading) receipts(ctx context.Context, blocks []uint64, counts map[uint64]int) error {
 	size, part, rest := receiptsFirst, blocks, []uint64(nil)
-	if len(blocks) > size {
+	if len(blocks) > atOnce*size {
 		part, rest = blocks[:size], blocks[size:]
 	}
 	for len(part) > 0 && !r.node.noReceipts.Load() {

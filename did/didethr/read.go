@@ -18,7 +18,8 @@ const (
 	maxAnswer = 16 << 20 // bytes of one answer
 	maxEvents = 10_000   // of one identity
 	maxWalk   = 1_000    // blocks that are asked for one by one
-	maxBatch  = 100      // headers asked for at once
+	maxBatch  = 100      // headers in one request
+	atOnce    = 4        // requests to one node at a time
 )
 
 // node is one endpoint.
@@ -262,7 +263,6 @@ func (r *reading) sendParts(ctx context.Context, calls []ethrpc.Call, size int) 
 
 // sendParts sends many calls as several requests, a few at a time.
 func (n *node) sendParts(ctx context.Context, calls []ethrpc.Call, size int) error {
-	const atOnce = 4
 	if len(calls) <= size {
 		if len(calls) == 0 {
 			return nil
