@@ -100,7 +100,7 @@ func TestHistoriesOnOurChain(t *testing.T) {
 
 func TestHistoriesOnAnvil(t *testing.T) {
 	startPeer(t)
-	everyHistory(t, openAnvil(t))
+	everyHistory(t, openSteadyAnvil(t))
 }
 
 func everyHistory(t *testing.T, l *ledger) {

@@ -143,18 +143,30 @@ func artifact(t testing.TB, version string) *compiled {
 	return a
 }
 
-// deployStock puts one of npm's registries on the chain. Blocks must be made for each transaction.
+// deployStock puts one of npm's registries on the chain.
 func (l *ledger) deployStock(t testing.TB, version string) {
 	t.Helper()
+	l.deployCode(t, artifact(t, version).Bytecode)
+}
+
+func (l *ledger) deployCode(t testing.TB, code []byte) {
+	t.Helper()
 	h := l.newHand(t)
-	r := h.receipt(t, h.send(t, nil, artifact(t, version).Bytecode))
+	if l.manual {
+		l.tick(t, time.Time{})
+	}
+	hash := h.send(t, nil, code)
+	if l.manual {
+		l.tick(t, time.Time{})
+	}
+	r := h.receipt(t, hash)
 	if r.Status != 1 || r.ContractAddress == nil {
-		t.Fatal("the stock registry was not deployed")
+		t.Fatal("the registry was not deployed")
 	}
 	l.registry.Registry, l.registry.FromBlock = [20]byte(*r.ContractAddress), uint64(r.BlockNumber)
-	var code hexutil.Bytes
-	l.call(t, &code, "eth_getCode", l.registry.Registry.String(), "latest")
-	l.registry.CodeHash = crypto.Keccak256Hash(code)
+	var runtime hexutil.Bytes
+	l.call(t, &runtime, "eth_getCode", l.registry.Registry.String(), "latest")
+	l.registry.CodeHash = crypto.Keccak256Hash(runtime)
 	l.read(t)
 }
 

@@ -32,6 +32,7 @@ type ledger struct {
 	resolver *didethr.Resolver
 	kill     func() // ends anvil before the test ends
 	rich     string // geth's own account, which it signs for
+	manual   bool   // blocks are made by tick
 }
 
 // openEthrtest starts our own chain, openAnvil the foreign one; both are ended with the test.
@@ -51,7 +52,7 @@ func openEthrtest(t testing.TB, o ethrtest.Options) *ledger {
 // chains are those that a test may be run on; see geth_test.go for one more.
 var chains = map[string]func(testing.TB) *ledger{
 	"our chain": func(t testing.TB) *ledger { return openEthrtest(t, ethrtest.Options{}) },
-	"anvil":     openAnvil,
+	"anvil":     openSteadyAnvil,
 }
 
 const anvilChain = 31337
@@ -64,6 +65,15 @@ func openAnvilWith(t testing.TB, flags ...string) *ledger {
 	l := dial(t, rpc)
 	l.kill = kill
 	l.registry = didethr.Network{Name: "interop", ChainID: anvilChain, RPC: []string{l.rpc}}
+	return l
+}
+
+// openSteadyAnvil starts one on which a block is later than its parent, as on every real chain; by itself anvil makes many in a second. So
+// that it does not run ahead of the world's clocks, it begins in the past.
+func openSteadyAnvil(t testing.TB) *ledger {
+	t.Helper()
+	l := openAnvilWith(t, "--timestamp", fmt.Sprint(time.Now().Add(-20*time.Minute).Unix()))
+	l.call(t, nil, "anvil_setBlockTimestampInterval", 1)
 	return l
 }
 
@@ -146,21 +156,23 @@ func (l *ledger) owner(t testing.TB) *anchor.KeySigner {
 	return s
 }
 
-func (l *ledger) fund(t testing.TB, a didethr.Address) {
+func (l *ledger) fund(t testing.TB, a didethr.Address) { t.Helper(); l.pay(t, a, 10) }
+
+func (l *ledger) pay(t testing.TB, a didethr.Address, ether int64) {
 	t.Helper()
-	ten := new(big.Int).Mul(big.NewInt(10), big.NewInt(1e18))
+	wei := new(big.Int).Mul(big.NewInt(ether), big.NewInt(1e18))
 	switch {
 	case l.rich != "":
 		var hash string
-		l.call(t, &hash, "eth_sendTransaction", map[string]any{"from": l.rich, "to": a.String(), "value": "0x" + ten.Text(16), "gas": "0x61a80"})
+		l.call(t, &hash, "eth_sendTransaction", map[string]any{"from": l.rich, "to": a.String(), "value": "0x" + wei.Text(16), "gas": "0x61a80"})
 		(&hand{l: l}).mined(t, common.HexToHash(hash))
 		return
 	case l.chain == nil:
-		l.call(t, nil, "anvil_setBalance", a.String(), "0x"+ten.Text(16))
+		l.call(t, nil, "anvil_setBalance", a.String(), "0x"+wei.Text(16))
 		return
 	}
 	to := [20]byte(a)
-	if _, err := l.chain.Transact(l.chain.Accounts()[0], &to, ten, nil); err != nil {
+	if _, err := l.chain.Transact(l.chain.Accounts()[0], &to, wei, nil); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -39,6 +39,12 @@ const ops = {
   // What a verifier sees: {payload, header, kb}. Without a nonce the peer looks at no key binding; it has no place for an audience.
   verify: async ({ sdjwt: shown, issuer: key, nonce }) => (await sdjwt(key)).verify(shown, { keyBindingNonce: nonce }),
 
+  // The same for many DID URLs at once, with one resolver. The chain must rest meanwhile.
+  resolveAll: async ({ dids, rpc, registry, chainId, name }) => {
+    const resolver = new Resolver(getResolver({ networks: [{ name: name || undefined, chainId, rpcUrl: rpc, registry }] }))
+    return Promise.all(dids.map((did) => resolver.resolve(did)))
+  },
+
   // How long resolving takes, in ms, without this process's own start: each round with a new resolver (cold), and with that one again once
   // ethers has forgotten the answers that it repeats for a quarter of a second (warm).
   time: async ({ did, rpc, registry, chainId, name, rounds, warm }) => {
