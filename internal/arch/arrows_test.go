@@ -56,7 +56,7 @@ var rooms = []room{
 	{"verifier", []string{"disclosure", "did", "did/pubkey", "credential", "credential/status", "verifier/trust", "internal/strictjson"}},
 	{"verifier/online", []string{"did", "did/pubkey", "credential", "credential/status", "verifier/trust", "internal/safehttp", "internal/strictjson"}},
 	{"verifier/telemetry", []string{"verifier", "go.opentelemetry.io/otel/..."}},
-	{"verifier/verifiertest", []string{"credential/status", "verifier", "verifier/trust"}},
+	{"verifier/verifiertest", []string{"disclosure", "did", "did/pubkey", "did/didtest", "credential", "credential/status", "verifier", "verifier/trust"}},
 	{"examples/first", []string{"disclosure", "did/pubkey", "did/didjwk", "credential", "verifier", "verifier/trust"}},
 	{"examples/quickstart", []string{"disclosure", "did", "did/pubkey", "did/didethr", "did/didethr/anchor", "did/didethr/ethrtest", "credential", "credential/catalogue", "verifier", "verifier/trust", "internal/ethrpc"}},
 	{"examples/anchor", []string{"disclosure", "did", "did/pubkey", "did/didethr", "did/didethr/anchor", "did/didethr/ethrtest", "credential", "verifier", "verifier/trust"}},
@@ -85,7 +85,7 @@ type rule struct {
 
 // core is what an agency or an issuer links.
 var core = []string{"disclosure", "did", "did/pubkey", "did/didkey", "did/didjwk", "did/didtest", "credential", "credential/catalogue",
-	"credential/status", "verifier", "verifier/trust"}
+	"credential/status", "verifier", "verifier/trust", "verifier/verifiertest"}
 
 var chainRooms = []string{"did/didethr/...", "examples/...", "testvectors/..."}
 
