@@ -1,6 +1,7 @@
 package credential_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -299,6 +300,59 @@ func TestCardsThatNobodyCouldUse(t *testing.T) {
 	}
 	if _, err := issuer.Issue(context.Background(), credential.Card{Type: "t", Claims: json.RawMessage(`{}`)}); !errors.Is(err, credential.CallerFault) {
 		t.Errorf("no holder: %v", err)
+	}
+}
+
+// signed returns signatures of any length, which no algorithm has.
+type signed struct {
+	pubkey.Signer
+	length int
+}
+
+func (s signed) Sign(context.Context, pubkey.Algorithm, []byte) ([]byte, error) {
+	return bytes.Repeat([]byte("s"), s.length), nil
+}
+
+// A card is made in one piece of memory with room for a signature: whatever a signer returns, it stands before the disclosures and
+// changes none of them, and no two cards share memory.
+func TestSignatureOfAnyLength(t *testing.T) {
+	signer, _ := certified(t)
+	var last, kept []byte
+	for length := range 300 {
+		issuer, err := credential.NewIssuer(credential.IssuerConfig{ID: "did:example:registry", KeyID: "#key-1", Signer: signed{signer, length}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		card, err := issuer.Issue(context.Background(), credential.Card{Type: "t", Claims: json.RawMessage(`{"a":"one","b":"two"}`), Holder: signer.Public(),
+			Conceal: disclosure.ConcealOptions{Paths: []disclosure.Path{{"a"}, {"b"}}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(last, kept) {
+			t.Fatalf("making a card changed the one before")
+		}
+		last, kept = card, bytes.Clone(card)
+		if length == 0 {
+			continue // no card can be read
+		}
+		u, err := disclosure.Parse(card, disclosure.Limits{})
+		if err != nil {
+			t.Fatalf("%d bytes: %v", length, err)
+		}
+		v, err := u.Verify(func(s disclosure.Signature) error {
+			if string(s.Value) != strings.Repeat("s", length) {
+				t.Errorf("%d bytes: the signature is %q", length, s.Value)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatalf("%d bytes: %v", length, err)
+		}
+		a, _ := v.Claim(disclosure.Path{"a"})
+		b, _ := v.Claim(disclosure.Path{"b"})
+		if string(a) != `"one"` || string(b) != `"two"` {
+			t.Errorf("%d bytes: the claims are %s and %s", length, a, b)
+		}
 	}
 }
 
