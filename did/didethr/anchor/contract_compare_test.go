@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/khyer/khyer/did/didethr"
+	"github.com/khyer/khyer/did/didethr/ethrtest"
 	"github.com/khyer/khyer/internal/ethrpc"
 )
 
@@ -123,7 +124,7 @@ func TestRegistryAgainstModel(t *testing.T) {
 		for i := range data {
 			data[i] = byte(random.Uint32())
 		}
-		p := newPlay(t, data)
+		p := newPlay(t, []ethrtest.Fork{ethrtest.Osaka, ethrtest.Amsterdam}[seed%2], data)
 		p.accepted, p.refusals = accepted, refused
 		for len(p.data) > 0 {
 			p.block()
@@ -153,7 +154,7 @@ func FuzzRegistryAgainstModel(f *testing.F) {
 	f.Add(bytes.Repeat([]byte{0, 1, 2, 3}, 40))
 	f.Add(bytes.Repeat([]byte{7, 1, 0, 9, 4, 255}, 40))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		p := newPlay(t, data[:min(len(data), 600)])
+		p := newPlay(t, ethrtest.Osaka, data[:min(len(data), 150)])
 		for first := true; first || len(p.data) > 0; first = false {
 			p.block()
 		}

@@ -51,8 +51,8 @@ type signedPast struct {
 	sig  []byte
 }
 
-func newPlay(t testing.TB, data []byte) *play {
-	w := newWorld(t, ethrtest.Options{Accounts: playPeople, Manual: true})
+func newPlay(t testing.TB, fork ethrtest.Fork, data []byte) *play {
+	w := newWorld(t, ethrtest.Options{Fork: fork, Accounts: playPeople, Manual: true})
 	p := &play{world: w, choices: &choices{data}, model: newModel(), most: map[[20]byte]uint64{}, accepted: map[string]int{}, refusals: map[string]int{}}
 	p.wallet, p.walletKey = w.install(sendingWallet(w.id(karma), w.registry)), w.id(karma)
 	return p

@@ -139,6 +139,24 @@ func TestWalletThatDoesNotAgree(t *testing.T) {
 	}
 }
 
+// TestShortAnswerIsNotCompletedFromMemory: a wallet answers with 31 bytes of the magic value's word, about an identity that ends in a zero byte. The
+// registry must look at the answer's length: the byte that is missing may lie in its memory from before.
+func TestShortAnswerIsNotCompletedFromMemory(t *testing.T) {
+	w := newWorld(t, ethrtest.Options{})
+	owner := func() *KeySigner {
+		for n := uint64(1); ; n++ {
+			seed := uintWord(n)
+			if s, err := NewSigner(seed[:]); err == nil && s.Address()[19] == 0 {
+				return s
+			}
+		}
+	}()
+	id, wallet := [20]byte(owner.Address()), w.install(answer(program.New(), magic, 31))
+	w.people = append(w.people, owner)
+	w.must(relay, w.sign(len(w.people)-1, id, "ChangeOwner", wallet))
+	w.refused(relay, "bad_signature", signedCall(id, "SetAttribute", [20]byte{}, noDeadline, nil))
+}
+
 const megabyte = 1 << 20
 
 func burn() []byte {
