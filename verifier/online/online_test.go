@@ -15,6 +15,7 @@ import (
 	"github.com/khyer/khyer/did"
 	"github.com/khyer/khyer/did/didtest"
 	"github.com/khyer/khyer/did/pubkey"
+	"github.com/khyer/khyer/verifier"
 	"github.com/khyer/khyer/verifier/online"
 	"github.com/khyer/khyer/verifier/trust"
 )
@@ -273,7 +274,7 @@ func TestListsOfOtherPlaces(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.put(list1, token)
-		if _, err := w.status(list1, registry); !errors.Is(err, online.ErrSigner) {
+		if _, err := w.status(list1, registry); !errors.Is(err, verifier.ErrStatusSigner) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -282,7 +283,7 @@ func TestListsOfOtherPlaces(t *testing.T) {
 	i.Compromised = []string{w.keys[registry].Public().Thumbprint()}
 	w.issuer[registry] = i
 	w.publish(list1, registry, w.clock(), time.Minute, status.Valid)
-	w.is(list1, registry, 0, online.ErrSigner)
+	w.is(list1, registry, 0, verifier.ErrStatusSigner)
 }
 
 // TestOneFetchForManyCallers also has one caller leave before the answer comes, and the answer come all the same.

@@ -4,16 +4,13 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/khyer/khyer/credential"
 	"github.com/khyer/khyer/credential/status"
-	"github.com/khyer/khyer/did"
-	"github.com/khyer/khyer/did/pubkey"
 	"github.com/khyer/khyer/internal/strictjson"
+	"github.com/khyer/khyer/verifier"
 	"github.com/khyer/khyer/verifier/trust"
 )
 
@@ -23,7 +20,6 @@ type listKey struct{ uri, signer string }
 var (
 	ErrRollback  = errors.New("online: the server gave an older list than before")
 	ErrNotListed = errors.New("online: the issuer's aggregation does not have this list")
-	ErrSigner    = errors.New("online: the list's signer has no key of that name that may sign")
 )
 
 // StatusList implements status.Source. A list of an issuer that lists its lists is never fetched by itself because a card named it: then all that
@@ -164,16 +160,8 @@ func (o *Online) loadList(ctx context.Context, key listKey) (found[*status.List]
 
 // read verifies a token, and that it is no older than the newest that was seen at its URI.
 func (o *Online) read(ctx context.Context, token []byte, key listKey) (*status.List, error) {
-	t, err := status.ParseToken(token)
-	if err != nil {
-		return nil, err
-	}
-	now := o.c.Now()
-	pub, err := o.signerKey(ctx, t, key.signer, now)
-	if err != nil {
-		return nil, err
-	}
-	l, err := t.Verify(pub, status.Want{URI: key.uri, Issuer: key.signer, Now: now, Skew: o.c.Skew})
+	r := verifier.StatusReader{Issuers: o.c.Issuers, Resolver: o.c.Resolver, Documents: o, Skew: o.c.Skew}
+	l, err := r.Read(ctx, token, key.uri, key.signer, o.c.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -188,129 +176,4 @@ func (o *Online) read(ctx context.Context, token []byte, key listKey) (*status.L
 		}
 		return tx.Put(k, binary.BigEndian.AppendUint64(nil, uint64(l.Issued.UnixNano())))
 	})
-}
-
-// signerKey finds the key that may have signed a list of signer, by the mechanism by which signer's cards are verified: the trust list and not the
-// token decides which.
-func (o *Online) signerKey(ctx context.Context, t *status.Token, signer string, now time.Time) (key pubkey.Key, err error) {
-	acc := o.entry(signer)
-	switch {
-	case strings.HasPrefix(signer, "did:"):
-		key, err = o.keyOfDID(ctx, t, signer, acc, now)
-	case acc != nil && acc.Mechanism == trust.ByX5C:
-		chain, err := t.Chain()
-		if err != nil {
-			return key, err
-		}
-		k, err := o.c.Issuers.Certify(ctx, signer, chain, now)
-		if err != nil {
-			return key, err
-		}
-		for _, c := range chain {
-			if ck, err := pubkey.New(c.PublicKey); err != nil || acc.IsCompromised(ck, nil) {
-				return key, ErrSigner
-			}
-		}
-		key = *k
-	default:
-		key, err = o.keyOfMetadata(ctx, t, signer, acc)
-	}
-	if err == nil && acc != nil && acc.IsCompromised(key, nil) {
-		err = ErrSigner
-	}
-	return key, err
-}
-
-// entry returns what the trust list says of a signer, with its mechanism; nil for a signer that issues nothing itself.
-func (o *Online) entry(signer string) *trust.Accreditation {
-	for _, i := range o.c.Issuers.Issuers() {
-		acc := i.Accreditation
-		switch {
-		case slices.Contains(i.DIDs, signer):
-			acc.Mechanism = trust.ByDID
-		case slices.Contains(i.URLs, signer):
-			acc.Mechanism = trust.ByMetadata
-		case slices.ContainsFunc(i.Certified, func(c trust.Certified) bool { return c.Issuer == signer || c.Issuer == "" && c.Name == signer }):
-			acc.Mechanism = trust.ByX5C
-		default:
-			continue
-		}
-		return &acc
-	}
-	return nil
-}
-
-func (o *Online) keyOfDID(ctx context.Context, t *status.Token, signer string, acc *trust.Accreditation, now time.Time) (key pubkey.Key, err error) {
-	if o.c.Resolver == nil {
-		return key, errors.New("online: Config.Resolver is missing")
-	}
-	kid := t.KeyID()
-	if strings.HasPrefix(kid, "#") {
-		kid = signer + kid
-	}
-	if !strings.HasPrefix(kid, signer+"#") {
-		return key, ErrSigner
-	}
-	id, err := did.Parse(signer)
-	if err != nil {
-		return key, err
-	}
-	r, err := o.c.Resolver.Resolve(ctx, id, did.At{})
-	if err != nil {
-		return key, err
-	}
-	if r.Document == nil || r.Document.ID != id {
-		return key, errors.New("online: the resolver answered with another DID's document")
-	}
-	late := now
-	if r.Anchor.Time.After(late) {
-		late = r.Anchor.Time
-	}
-	k, err := r.Key(kid, did.AssertionMethod, late) // a list is made anew all the time: its key is valid now, or it is none
-	if err != nil {
-		return key, fmt.Errorf("%w: %w", ErrSigner, err)
-	}
-	var classes []string
-	if acc != nil {
-		classes = acc.KeyClasses
-		if acc.IsCompromised(k.Public, r) {
-			return key, ErrSigner
-		}
-	}
-	if k.Class != "" && !slices.Contains(classes, k.Class) {
-		return key, ErrSigner
-	}
-	return k.Public, nil
-}
-
-func (o *Online) keyOfMetadata(ctx context.Context, t *status.Token, signer string, acc *trust.Accreditation) (key pubkey.Key, err error) {
-	at, err := credential.IssuerMetadataURL(signer)
-	if err != nil {
-		return key, err
-	}
-	doc, err := o.Document(ctx, at)
-	if err != nil {
-		return key, err
-	}
-	m, err := credential.ParseIssuerMetadata(doc, signer)
-	if err != nil {
-		return key, err
-	}
-	keys := m.Keys
-	if keys == nil {
-		if m.OtherHost != "" && (acc == nil || !slices.Contains(acc.Hosts, m.OtherHost)) {
-			return key, ErrSigner
-		}
-		if doc, err = o.Document(ctx, m.KeysURL); err != nil {
-			return key, err
-		}
-		if keys, err = credential.ParseIssuerKeys(doc); err != nil {
-			return key, err
-		}
-	}
-	found := keys.Find(t.KeyID())
-	if len(found) != 1 || len(found[0].Algorithms()) == 0 {
-		return key, ErrSigner
-	}
-	return found[0], nil
 }
