@@ -35,8 +35,8 @@ type History struct {
 // never depends on clock.
 //
 // It believes h: whether the logs are complete must be checked before (the Resolver does). Errors are *did.Error: InvalidDID,
-// UnknownNetwork, InvalidOptions (also for an unknown n.Profile), NotFound for a block after h.Head, GarbledAnswer for a log that the registry cannot have written,
-// IncompleteAnswer for a block whose time is missing.
+// UnknownNetwork, InvalidOptions (also for an unknown n.Profile), NotFound for a block after h.Head, GarbledAnswer for a log that the
+// registry cannot have written or that is of another block than h has, IncompleteAnswer for a block whose time is missing.
 func Fold(n Network, h History, id did.DID, at did.At, clock time.Time) (*did.Resolution, error) {
 	ident, err := parseIdentifier(id)
 	if err != nil {
@@ -212,6 +212,9 @@ func (s *state) run(events []event, m moment, head Block, blocks map[uint64]Bloc
 			if !ok {
 				return fault(did.IncompleteAnswer, "the time of a block with an event is missing")
 			}
+		}
+		if e.blockHash != current.Hash || e.block > head.Number {
+			return fault(did.GarbledAnswer, "an event of another block than the history has")
 		}
 		if e.block > m.block || current.Time > m.time {
 			s.meta.NextVersionID, s.meta.NextUpdate = strconv.FormatUint(e.block, 10), unix(current.Time)

@@ -48,6 +48,24 @@ func TestLogsThatNoRegistryWrites(t *testing.T) {
 	}
 }
 
+// TestLogOfAnotherBlock: a log belongs to a block of the history, by number and hash, and to none after the newest.
+func TestLogOfAnotherBlock(t *testing.T) {
+	for what, change := range map[string]func(*History){
+		"another hash":     func(h *History) { h.Logs[0].BlockHash[0]++ },
+		"after the newest": func(h *History) { h.Head = h.Blocks[h.Head.Number-1] },
+	} {
+		c := newChain()
+		a, id := issuer(1)
+		c.attribute(a, veriKey, p256Value(1), never)
+		h := historyOf(c)
+		change(&h)
+		n := Network{Name: "dev", ChainID: c.chainID, Registry: c.registry}
+		if _, err := Fold(n, h, id, did.At{}, time.Time{}); !errors.Is(err, did.GarbledAnswer) {
+			t.Errorf("%s: error %v, want garbledAnswer", what, err)
+		}
+	}
+}
+
 // TestUnpaddedValue: the compilers of the first registries ended some events without filling the last word.
 func TestUnpaddedValue(t *testing.T) {
 	l := Log{Topics: [][32]byte{topicAttribute, {}}, Data: attributeData("did/svc/X", []byte("abc"), uintWord(7), uintWord(0))[:163]}

@@ -71,7 +71,7 @@ func mustParse(t testing.TB, s string) did.DID {
 func TestDeploymentKeysArePublic(t *testing.T) {
 	const r, s = "79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798", "0aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 	number := func(digits string) *big.Int { n, _ := new(big.Int).SetString(digits, 16); return n }
-	order := secp256k1.S256().N
+	order := secp256k1.Params().N
 	for registry, digest := range map[string]string{
 		addressLegacy: "d1ac8bee3f6835bb64331d013b5b6d959d84d8cd2e9ff9d56b683be4b72f1b05",
 		addressStock:  "ceac0cffa236e8776563a1fbe0b9ff05dc4c83bfc1e0363cfd6fb90649e2752d",

@@ -9,7 +9,7 @@ type slab[T any] struct {
 // take returns a slice of one zero value; appending to it moves it elsewhere.
 func (s *slab[T]) take() []T {
 	if len(s.free) == 0 {
-		s.size = min(max(2*s.size, 8), 512)
+		s.size = min(max(2*s.size, 2), 512)
 		s.free = make([]T, s.size)
 	}
 	one := s.free[:1:1]

@@ -70,7 +70,8 @@ type ethHistory struct {
 	logs     []string
 	foreign  []string
 	changed  map[string]uint64
-	index    int // of the next log in the newest block
+	index    int    // of the next log in the newest block
+	beyond   uint64 // blocks after the one that the history calls the newest
 }
 
 func newEthHistory() *ethHistory {
@@ -155,7 +156,7 @@ func (h *ethHistory) text() string {
 	return members{
 		{"network", members{{"name", quote(h.name)}, {"chainId", number(h.chain)}, {"registry", quote(ethrRegistry)}}.text()},
 		{"blocks", array(blocks)}, {"logs", array(h.logs)}, {"foreignLogs", array(h.foreign)},
-		{"end", `{"head":` + number(h.head()) + `}`},
+		{"end", `{"head":` + number(h.head()-h.beyond) + `}`},
 	}.text()
 }
 

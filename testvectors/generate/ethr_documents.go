@@ -183,6 +183,17 @@ func (g *generator) ethrGarbled() {
 		h.raw(event, data)
 		g.fold("garbled-"+fault, secRegistry, why, h, ethQuestion{}, members{{"verdict", `"inconclusive"`}, {"reason", `"garbledAnswer"`}})
 	}
+	for fault, c := range map[string]struct {
+		why    string
+		change func(h *ethHistory)
+	}{
+		"log-of-another-fork":        {"the block of that number has another hash", func(h *ethHistory) { h.logs[0] = strings.Replace(h.logs[0], blockHash(h.head()), blockHash(1), 1) }},
+		"log-after-the-newest-block": {"it has not happened yet", func(h *ethHistory) { h.beyond = 1 }},
+	} {
+		h := newEthHistory().attribute(veriKey, multikeyValue(registry), ethrNever)
+		c.change(h)
+		g.fold("garbled-"+fault, secRegistry, c.why, h, ethQuestion{}, members{{"verdict", `"inconclusive"`}, {"reason", `"garbledAnswer"`}})
+	}
 	zero := make([]byte, 32)
 	words := func(w ...[]byte) (out []byte) {
 		for _, w := range w {
