@@ -3,6 +3,7 @@ package did
 import (
 	"container/list"
 	"context"
+	"encoding/json"
 	"errors"
 	"sync"
 	"time"
@@ -10,12 +11,14 @@ import (
 
 const (
 	cacheSize    = 4096             // resolutions kept, the one not asked for longest goes first; and resolves under way
+	cacheWeight  = 64 << 20         // of the resolutions kept together, in bytes, as weight guesses them
 	fetchTimeout = 30 * time.Second // of one resolve, which may outlive the caller that began it
 )
 
 // Cache keeps what r answers for the newest state (the zero At) for as long as keep says, counted from the moment it was asked for. Questions about a
 // block or a time go to r. Errors are never kept. Callers that ask for the same DID at the same time share one resolve, which has a
-// time limit of its own; each caller stops waiting when its own context ends, with Unavailable.
+// time limit of its own; each caller stops waiting when its own context ends, with Unavailable. At most 4096 answers are kept, and 64 MiB
+// of them.
 //
 // Callers share the returned *Resolution: it must not be changed. A keep that is not positive returns r itself.
 func Cache(r Resolver, keep time.Duration) Resolver {
@@ -23,7 +26,7 @@ func Cache(r Resolver, keep time.Duration) Resolver {
 		return r
 	}
 	return &cache{
-		resolver: r, keep: keep, size: cacheSize, now: time.Now,
+		resolver: r, keep: keep, size: cacheSize, heaviest: cacheWeight, now: time.Now,
 		entries: map[DID]*list.Element{}, order: list.New(), flights: map[DID]*flight{},
 	}
 }
@@ -32,18 +35,21 @@ type cache struct {
 	resolver Resolver
 	keep     time.Duration
 	size     int
+	heaviest int
 	now      func() time.Time
 
 	mu      sync.Mutex
 	entries map[DID]*list.Element // of *entry
 	order   *list.List            // last asked for at the front
+	weight  int                   // of all entries
 	flights map[DID]*flight
 }
 
 type entry struct {
-	id    DID
-	res   *Resolution
-	since time.Time
+	id     DID
+	res    *Resolution
+	since  time.Time
+	weight int
 }
 
 type flight struct {
@@ -98,7 +104,7 @@ func (c *cache) fetch(ctx context.Context, id DID, f *flight) {
 		c.mu.Lock()
 		delete(c.flights, id)
 		if f.err == nil {
-			c.store(&entry{id, f.res, since})
+			c.store(&entry{id, f.res, since, weight(f.res)})
 		}
 		c.mu.Unlock()
 		close(f.done)
@@ -114,13 +120,55 @@ func (c *cache) store(e *entry) {
 	if old, ok := c.entries[e.id]; ok {
 		c.drop(old)
 	}
-	for len(c.entries) >= c.size {
+	if e.weight > c.heaviest {
+		return
+	}
+	for len(c.entries) >= c.size || c.weight+e.weight > c.heaviest {
 		c.drop(c.order.Back())
 	}
 	c.entries[e.id] = c.order.PushFront(e)
+	c.weight += e.weight
 }
 
 func (c *cache) drop(e *list.Element) {
-	delete(c.entries, e.Value.(*entry).id)
+	kept := e.Value.(*entry)
+	delete(c.entries, kept.id)
+	c.weight -= kept.weight
 	c.order.Remove(e)
+}
+
+// weight guesses the memory of a resolution in bytes. Strangers write documents; the largest, kept 4096 times, would be a gigabyte.
+func weight(r *Resolution) int {
+	const each = 512 // a struct with its short texts, or a key
+	n := each * (1 + len(r.Keys))
+	raw := func(m map[string]json.RawMessage) {
+		for name, v := range m {
+			n += len(name) + len(v)
+		}
+	}
+	if d := r.Document; d != nil {
+		for _, texts := range [][]string{d.Context, d.Controller, d.AlsoKnownAs} {
+			for _, s := range texts {
+				n += len(s)
+			}
+		}
+		for i := range d.VerificationMethod {
+			m := &d.VerificationMethod[i]
+			n += each + len(m.ID) + len(m.PublicKeyJwk) + len(m.PublicKeyMultibase) + len(m.PublicKeyHex) + len(m.PublicKeyBase58) +
+				len(m.PublicKeyBase64) + len(m.PublicKeyPem) + len(m.Value)
+			raw(m.Extra)
+		}
+		for i := range d.Service {
+			s := &d.Service[i]
+			n += each + len(s.ID) + len(s.Endpoint)
+			raw(s.Extra)
+		}
+		for _, ids := range d.Relationships {
+			for _, id := range ids {
+				n += len(id)
+			}
+		}
+		raw(d.Extra)
+	}
+	return n
 }

@@ -2,9 +2,11 @@ package did
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -107,6 +109,43 @@ func TestCacheIsBounded(t *testing.T) {
 	ask(1)
 	if calls.Load() != 5 || len(c.entries) != 3 || c.order.Len() != 3 || len(c.flights) != 0 {
 		t.Errorf("%d calls, %d entries, %d in order, %d flights", calls.Load(), len(c.entries), c.order.Len(), len(c.flights))
+	}
+}
+
+// TestLargeDocumentsOfAStranger do not fill the memory, and one that is larger than all may be is not kept.
+func TestLargeDocumentsOfAStranger(t *testing.T) {
+	large := json.RawMessage(`"` + strings.Repeat("a", 100<<10) + `"`)
+	doc := Document{
+		Context: []string{strings.Repeat("a", 100)}, VerificationMethod: []Method{{Extra: map[string]json.RawMessage{"x": large}}},
+		Service: []Service{{Endpoint: large}, {Extra: map[string]json.RawMessage{"x": large}}}, Extra: map[string]json.RawMessage{"x": large},
+		Relationships: map[Purpose][]string{Authentication: {strings.Repeat("a", 1000)}},
+	}
+	if w := weight(&Resolution{Document: &doc, Keys: make([]Key, 3)}); w < 4*100<<10+1100 || w > 500<<10 {
+		t.Errorf("weighs %d", w)
+	}
+	var calls atomic.Int64
+	c := Cache(resolverFunc(func(_ context.Context, id DID, _ At) (*Resolution, error) {
+		calls.Add(1)
+		d := doc
+		d.ID = id
+		return &Resolution{Document: &d}, nil
+	}), time.Minute).(*cache)
+	for c.heaviest = 1 << 20; c.heaviest > 0; c.heaviest -= 1<<20 - 1000 {
+		for i := range 10 {
+			if _, err := c.Resolve(t.Context(), DID{fmt.Sprint("did:example:", i)}, At{}); err != nil {
+				t.Fatal(err)
+			}
+			sum := 0
+			for e := c.order.Front(); e != nil; e = e.Next() {
+				sum += e.Value.(*entry).weight
+			}
+			if c.weight != sum || sum > 1<<20 || len(c.entries) != c.order.Len() || i == 9 && len(c.entries) != 2 {
+				t.Errorf("%d bytes, %d by the sum, %d entries", c.weight, sum, len(c.entries))
+			}
+		}
+	}
+	if calls.Load() < 18 {
+		t.Errorf("%d calls", calls.Load())
 	}
 }
 
