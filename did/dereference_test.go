@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -263,4 +264,41 @@ func ExampleDereference() {
 	// [https://registry.example/lists/2026/1]
 	// StatusLists
 	// did: notFound: the document has no such id
+}
+
+// FuzzDereference: no DID URL panics, and no URL of a service leads to a host that the document does not name.
+func FuzzDereference(f *testing.F) {
+	doc, err := did.ParseDocument([]byte(site))
+	if err != nil {
+		f.Fatal(err)
+	}
+	r := one{res: &did.Resolution{Document: doc}}
+	for _, s := range []string{"", "#keys-1", "?service=files&relativeRef=%2Fa%3Fb%23c", "?serviceType=Archive&relativeRef=..%2F..%2Fx#y", "?versionId=1", "/p", "?relativeRef=//x&service=odd"} {
+		f.Add("did:example:123" + s)
+	}
+	hosts := map[string]bool{"example.com": true, "a.example": true, "b.example": true, "c.example": true, "": true}
+	f.Fuzz(func(t *testing.T, s string) {
+		u, err := did.ParseURL(s)
+		if err != nil {
+			return
+		}
+		u.DID = doc.ID
+		c, err := did.Dereference(t.Context(), r, u)
+		if err != nil {
+			var e *did.Error
+			if !errors.As(err, &e) || c != nil {
+				t.Fatalf("%v", err)
+			}
+			return
+		}
+		for _, located := range c.URLs {
+			at, err := url.Parse(located)
+			if err != nil || !hosts[at.Host] || at.User != nil || strings.ContainsAny(located, "\r\n \\\"<>") {
+				t.Fatalf("%q: %v", located, err)
+			}
+		}
+		if res := did.RepresentContent(c, nil, ""); res.Code != "" || !json.Valid(res.Document) {
+			t.Fatalf("%s: %s", res.Code, res.Document)
+		}
+	})
 }

@@ -2,8 +2,10 @@ package did_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/khyer/khyer/did"
@@ -60,4 +62,29 @@ func ExampleParseDocument() {
 	key, err := res.Key("#key-1", did.AssertionMethod, time.Time{})
 	fmt.Println(key.ID, err)
 	// Output: did:web:registry.example#key-1 <nil>
+}
+
+// A resolver's answer as the result that DID Resolution defines, for a reader that knows no form of a key but the JWK.
+func ExampleRepresent() {
+	id, err := did.Parse("did:key:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	res, err := didkey.Resolver{}.Resolve(context.Background(), id, did.At{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	plain := *res
+	plain.Document = res.Document.JSONWebKeys()
+	result := did.Represent(&plain, nil, "application/did+json")
+	fmt.Println(result.ContentType, strings.Count(string(result.Document), `"publicKeyJwk"`))
+
+	_, err = did.Mux{}.Resolve(context.Background(), id, did.At{})
+	text, err := json.Marshal(did.Represent(nil, err, ""))
+	fmt.Println(string(text), err)
+	// Output:
+	// application/did+json 2
+	// {"didDocument":null,"didDocumentMetadata":{},"didResolutionMetadata":{"error":{"type":"https://www.w3.org/ns/did#METHOD_NOT_SUPPORTED","title":"The DID method is not supported"}}} <nil>
 }
