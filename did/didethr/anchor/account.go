@@ -2,7 +2,6 @@ package anchor
 
 import (
 	"context"
-	"math"
 	"math/big"
 	"sync"
 	"time"
@@ -154,8 +153,11 @@ func (a *account) below(nonce uint64) (raws [][]byte) {
 	return raws
 }
 
-// farAhead is how many transactions an account may have waiting before a node's word about it is not believed: pools keep far fewer.
-const farAhead = 10_000
+// What a node says of an account's transactions is not believed beyond this: pools keep far fewer that wait, and no account sends so many.
+const (
+	mostWaiting = 10_000
+	mostNonce   = 1 << 40
+)
 
 // nonce chooses the account's next one. The node's count of what waits may lag behind, be another node's behind the same URL, or be a
 // lie; what is under way here counts at least, and so does floor, which a refusal has taught.
@@ -164,7 +166,7 @@ func (r *Registry) nonce(ctx context.Context, a *account, from didethr.Address, 
 	if err != nil {
 		return 0, err
 	}
-	if pending > latest && pending-latest > farAhead || max(pending, latest) > math.MaxUint64-farAhead {
+	if pending > latest && pending-latest > mostWaiting || max(pending, latest) > mostNonce {
 		return 0, fail(NoAnswer, "the node counts more transactions of the account than can be")
 	}
 	return max(latest, pending, a.next(), floor), nil

@@ -35,9 +35,14 @@ func mining(t testing.TB, chain *ethrtest.Chain) (stop func()) {
 	return stop
 }
 
-// lie changes results of one method in the answers of a node; of other calls in the same batch nothing.
+// lie changes the results of one method in a node's answers.
 func lie(chain *ethrtest.Chain, method string, change func(result json.RawMessage) (json.RawMessage, bool)) {
-	chain.Interfere(func(request, answer []byte) []byte {
+	chain.Interfere(lying(method, change))
+}
+
+// lying makes what Chain.Interfere takes. Where change says false, what it returns is an error object.
+func lying(method string, change func(result json.RawMessage) (json.RawMessage, bool)) func(request, answer []byte) []byte {
+	return func(request, answer []byte) []byte {
 		var calls []struct {
 			ID     uint64
 			Method string
@@ -51,12 +56,12 @@ func lie(chain *ethrtest.Chain, method string, change func(result json.RawMessag
 				continue
 			}
 			result, ok := change(replies[i]["result"])
-			if !ok {
-				delete(replies[i], "result")
-				replies[i]["error"] = result
-			} else {
-				delete(replies[i], "error")
+			delete(replies[i], "result")
+			delete(replies[i], "error")
+			if ok {
 				replies[i]["result"] = result
+			} else {
+				replies[i]["error"] = result
 			}
 		}
 		out, err := json.Marshal(replies)
@@ -64,5 +69,5 @@ func lie(chain *ethrtest.Chain, method string, change func(result json.RawMessag
 			return answer
 		}
 		return out
-	})
+	}
 }

@@ -7,5 +7,7 @@ import (
 	"syscall"
 )
 
+const locksFiles = true
+
 // lockFile locks until the file is closed or the process ends, whatever ends it.
 func lockFile(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) }

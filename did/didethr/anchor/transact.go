@@ -44,7 +44,8 @@ const (
 
 const (
 	lookBack    = 5  // blocks whose priority fees are looked at
-	maxRenumber = 3  // other nonces for one job
+	maxRenumber = 3  // other nonces for a job that lost its own after it was handed in
+	maxTaken    = 12 // nonces that a node may refuse because another process was faster; one of a lying node costs a fee each
 	maxOps      = 64 // in one call: go-ethereum's pool keeps that many of an account whose turn has not come
 )
 
@@ -186,6 +187,7 @@ func (r *Registry) send(ctx context.Context, q *quote, jobs []*job) error {
 	}
 	defer a.release()
 	var floor uint64
+	tries := 0
 	for rest := jobs; len(rest) > 0; {
 		done := len(jobs) - len(rest)
 		nonce, err := r.nonce(ctx, a, from, floor)
@@ -214,7 +216,7 @@ func (r *Registry) send(ctx context.Context, q *quote, jobs []*job) error {
 		}
 		a.remove(rest...)
 		first := rest[0]
-		taught := errors.Is(err, errNonceTaken) && first.repeatable() && first.renumber < maxRenumber
+		taught := errors.Is(err, errNonceTaken) && first.repeatable() && tries < maxTaken
 		tx := first.newest().hash
 		r.journal.ended(rest, Unsent)
 		unsign(rest)
@@ -223,7 +225,7 @@ func (r *Registry) send(ctx context.Context, q *quote, jobs []*job) error {
 			e.Tx = tx
 			return e
 		}
-		first.renumber++
+		tries++
 		floor = first.tx.nonce + 1
 	}
 	return nil
