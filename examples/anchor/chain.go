@@ -13,7 +13,8 @@ import (
 
 // settings say where to read and write, and who pays.
 type settings struct {
-	rpc, registry, key, finality string
+	rpc, registry, finality string
+	account
 }
 
 // chain is an embedded chain or a node, with the registry on it.
@@ -41,20 +42,20 @@ func openChain(ctx context.Context, s settings, p *page) (_ *chain, err error) {
 		}
 	}()
 	if s.rpc == "" {
-		if s.registry != "" || s.key != "" {
-			return nil, usageError("-registry and -key belong to a node: give its -rpc too")
+		if s.registry != "" || s.given() {
+			return nil, usageError("-registry, -key and -signer belong to a node: give its -rpc too")
 		}
 		if c.embedded, err = ethrtest.New(ethrtest.Options{Start: begin}); err != nil {
 			return nil, err
 		}
 		c.rpc = c.embedded.URL()
-		account := c.embedded.Accounts()[0]
-		c.payer, err = anchor.NewSigner(account.Key[:])
+		rich := c.embedded.Accounts()[0]
+		c.payer, err = anchor.NewSigner(rich.Key[:])
 	} else {
-		if s.key == "" {
-			return nil, usageError("-rpc needs -key, the file of an account that can pay")
+		if !s.given() {
+			return nil, usageError("-rpc needs -key or -signer, an account that can pay")
 		}
-		c.payer, err = anchor.LoadKeyFile(s.key)
+		c.payer, err = s.account.open()
 	}
 	if err != nil {
 		return nil, err

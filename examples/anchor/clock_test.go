@@ -29,7 +29,7 @@ var offsets = []time.Duration{
 func (d *drill) clocked(off time.Duration, finality string, c verifier.Config, issuers ...*issuer) func(card []byte) string {
 	d.Helper()
 	now := func() time.Time { return time.Now().Add(off) }
-	a := d.agency(finality, entries(issuers)...)
+	a := d.agency(finality, entries(issuers...)...)
 	c.Resolver, c.Issuers, c.Now = d.clockedResolver(off, finality), a, now
 	var err error
 	a.verifier, err = verifier.New(c)
@@ -202,7 +202,7 @@ func TestPhoneWithTheRightTime(t *testing.T) {
 			20 * time.Second:  "accepted",
 			10 * time.Minute:  "rejected " + string(credential.BindingTooOld),
 		} {
-			a := d.agency("finalized", entries([]*issuer{office})...)
+			a := d.agency("finalized", entry(office))
 			v, err := verifier.New(verifier.Config{
 				Resolver: d.clockedResolver(off, "finalized"), Issuers: a, Now: func() time.Time { return time.Now().Add(off) },
 			})

@@ -38,7 +38,7 @@ func prepareStory(f *flag.FlagSet) action {
 	var s settings
 	f.StringVar(&s.rpc, "rpc", "", "JSON-RPC `URL` of a node; empty means an embedded chain")
 	f.StringVar(&s.registry, "registry", "", "`address` of our registry on that chain; empty deploys one")
-	f.StringVar(&s.key, "key", "", "`file` with the private key of the account that pays on that chain")
+	s.account.flags(f, "that pays on that chain")
 	f.StringVar(&s.finality, "finality", "finalized",
 		"the block to read at: finalized, safe or latest. The story waits for it six times, on public chains a quarter of an hour each")
 	return func(ctx context.Context, args []string, p *page) error {
@@ -139,13 +139,13 @@ func networkName(id did.DID) string {
 func prepareDeploy(f *flag.FlagSet) action {
 	var s settings
 	f.StringVar(&s.rpc, "rpc", "", "JSON-RPC `URL` of a node")
-	f.StringVar(&s.key, "key", "", "`file` with the private key of the account that pays")
+	s.account.flags(f, "that pays")
 	f.StringVar(&s.finality, "finality", "finalized", "what to wait for: finalized, safe or latest")
 	return func(ctx context.Context, args []string, p *page) error {
-		if len(args) > 0 || s.rpc == "" || s.key == "" {
-			return usageError("deploy takes -rpc and -key")
+		if len(args) > 0 || s.rpc == "" || !s.given() {
+			return usageError("deploy takes -rpc, and -key or -signer")
 		}
-		payer, err := anchor.LoadKeyFile(s.key)
+		payer, err := s.account.open()
 		if err != nil {
 			return err
 		}

@@ -223,7 +223,7 @@ func TestMistakes(t *testing.T) {
 		"a DID of another chain":      {with("add", "-did", "did:ethr:0x1:"+garbage, multikey), wrongUsage, "of this chain"},
 		"somebody else's DID":         {with("add", "-did", "did:ethr:0x539:"+garbage, multikey), refused, "does not own"},
 		"a key file that is open":     {[]string{"add", "-rpc", o.chain.URL(), "-registry", o.registry, "-key", openFile(t), multikey}, refused, "bad_key"},
-		"no key file":                 {[]string{"add", "-rpc", o.chain.URL(), "-registry", o.registry, "-key", "nowhere", multikey}, refused, "bad_key"},
+		"no key file":                 {[]string{"add", "-rpc", o.chain.URL(), "-registry", o.registry, "-key", "nowhere", multikey}, wrongUsage, "cannot be opened"},
 		"a registry of others":        {[]string{"add", "-rpc", o.chain.URL(), "-registry", garbage, "-key", o.keyFile, multikey}, refused, "wrong_registry"},
 	} {
 		got := execute(t, c.args...)

@@ -107,7 +107,7 @@ func (o *office) revoke(ctx context.Context) error {
 // handOver: another account becomes owner, such as that of a new HSM. Keys and cards stay; the account that the DID is named after can
 // write no more.
 func (o *office) handOver(ctx context.Context) error {
-	heir, err := o.account()
+	heir, err := o.newAccount()
 	if err != nil {
 		return err
 	}
@@ -141,8 +141,8 @@ type office struct {
 	identity *anchor.Identity
 	keys     map[string]pubkey.Signer
 
-	account func() (*anchor.KeySigner, error)
-	newKey  func() (pubkey.Signer, error)
+	newAccount func() (*anchor.KeySigner, error)
+	newKey     func() (pubkey.Signer, error)
 
 	citizen *credential.Holder
 	holder  pubkey.Key
@@ -163,9 +163,9 @@ type card struct {
 const cardType = "https://office.example/types/permit"
 
 // openOffice founds an office: an account that can pay, and an agency that trusts the DID for one type of card.
-func openOffice(ctx context.Context, c *chain, account func() (*anchor.KeySigner, error), newKey func() (pubkey.Signer, error)) (*office, error) {
-	o := &office{chain: c, keys: map[string]pubkey.Signer{}, account: account, newKey: newKey}
-	owner, err := account()
+func openOffice(ctx context.Context, c *chain, newAccount func() (*anchor.KeySigner, error), newKey func() (pubkey.Signer, error)) (*office, error) {
+	o := &office{chain: c, keys: map[string]pubkey.Signer{}, newAccount: newAccount, newKey: newKey}
+	owner, err := newAccount()
 	if err != nil {
 		return nil, err
 	}

@@ -31,7 +31,7 @@ type writing struct {
 func (w *writing) flags(f *flag.FlagSet) {
 	f.StringVar(&w.rpc, "rpc", "", "JSON-RPC `URL` of a node")
 	f.StringVar(&w.registry, "registry", "", "`address` of our registry on its chain")
-	f.StringVar(&w.key, "key", "", "`file` with the private key of the account that owns the DID, and pays")
+	w.account.flags(f, "that owns the DID, and pays")
 	f.StringVar(&w.did, "did", "", "the `DID`; empty means that of the account's own address")
 	f.StringVar(&w.finality, "finality", "finalized", "what to wait for, and to read back at: finalized, safe or latest")
 	f.StringVar(&w.journal, "journal", "", "`file` that remembers what was signed, so that the next command ends what a crash interrupted")
@@ -40,14 +40,14 @@ func (w *writing) flags(f *flag.FlagSet) {
 // open opens the registry, ends what the journal says was interrupted, and finds out which identity is meant.
 func (w *writing) open(ctx context.Context, p *page) (err error) {
 	w.page = p
-	if w.rpc == "" || w.registry == "" || w.key == "" {
-		return usageError("-rpc, -registry and -key are required")
+	if w.rpc == "" || w.registry == "" || !w.given() {
+		return usageError("-rpc, -registry, and -key or -signer are required")
 	}
 	config := anchor.Config{Network: didethr.Network{RPC: []string{w.rpc}}, Finality: w.finality, Progress: p.transaction}
 	if config.Network.Registry, err = didethr.ParseAddress(w.registry); err != nil {
 		return usageError("-registry: " + err.Error())
 	}
-	if w.owner, err = anchor.LoadKeyFile(w.key); err != nil {
+	if w.owner, err = w.account.open(); err != nil {
 		return err
 	}
 	if w.journal != "" {
