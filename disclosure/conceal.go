@@ -62,8 +62,7 @@ func ConcealBeside(_ strictjson.Inside, head, before, claims []byte, o ConcealOp
 	}
 	signed = len(head) + base64.RawURLEncoding.EncodedLen(len(c.payload))
 	text = make([]byte, signed+room+len(c.texts))
-	copy(text, head)
-	base64.RawURLEncoding.Encode(text[len(head):], c.payload)
+	strictjson.AppendAsBase64URL(append(text[:0], head...), c.payload)
 	copy(text[signed+room:], c.texts)
 	return text, signed, nil
 }
@@ -240,7 +239,7 @@ func (c *concealer) appendDigests(dst []byte, from int) []byte {
 		if n > 0 {
 			dst = append(dst, ',')
 		}
-		dst = append(base64.RawURLEncoding.AppendEncode(append(dst, '"'), sums[p.at:][:size]), '"')
+		dst = append(strictjson.AppendAsBase64URL(append(dst, '"'), sums[p.at:][:size]), '"')
 	}
 	return dst
 }
@@ -280,7 +279,7 @@ func (c *concealer) array(dst []byte, v strictjson.Value, choices []*choice) []b
 // appendPlaceholder takes the last digest away.
 func (c *concealer) appendPlaceholder(dst []byte) []byte {
 	last := len(c.sums) - c.hash.Size()
-	dst = append(base64.RawURLEncoding.AppendEncode(append(dst, `{"...":"`...), c.sums[last:]), `"}`...)
+	dst = append(strictjson.AppendAsBase64URL(append(dst, `{"...":"`...), c.sums[last:]), `"}`...)
 	c.sums = c.sums[:last]
 	return dst
 }
@@ -296,13 +295,13 @@ func (c *concealer) disclose(name, value []byte) {
 		c.texts = append(c.texts, d...)
 	} else {
 		salt := c.salt(saltBytes)
-		c.text = base64.RawURLEncoding.AppendEncode(append(c.text[:0], `["`...), salt)
+		c.text = strictjson.AppendAsBase64URL(append(c.text[:0], `["`...), salt)
 		c.text = append(c.text, `",`...)
 		if name != nil {
 			c.text = append(append(c.text, name...), ',')
 		}
 		c.text = append(append(c.text, value...), ']')
-		c.texts = base64.RawURLEncoding.AppendEncode(c.texts, c.text)
+		c.texts = strictjson.AppendAsBase64URL(c.texts, c.text)
 	}
 	sum := hashOf(c.hash, c.texts[from:])
 	c.sums = append(c.sums, sum[:c.hash.Size()]...)

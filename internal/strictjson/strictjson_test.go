@@ -2,6 +2,7 @@ package strictjson_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -173,6 +174,30 @@ func plain(v strictjson.Value) any {
 		return out
 	}
 	return nil
+}
+
+// AppendAsBase64URL writes what encoding/base64 writes, behind what is there, in place if there is room, and nothing further on.
+func TestAppendAsBase64URL(t *testing.T) {
+	every := make([]byte, 0, 1<<16*6)
+	for i := range 1 << 16 { // all pairs of characters in all four places
+		every = append(every, byte(i>>8), byte(i), byte(i*7), byte(i*7>>8), byte(i*31), byte(i>>3))
+	}
+	if got, want := strictjson.AppendAsBase64URL(nil, every), base64.RawURLEncoding.EncodeToString(every); string(got) != want {
+		t.Error("many bytes are encoded in another way")
+	}
+	for n := range 70 {
+		data := every[5000 : 5000+n]
+		want := "before" + base64.RawURLEncoding.EncodeToString(data)
+		room := bytes.Repeat([]byte("#"), 200)
+		copy(room, "before")
+		got := strictjson.AppendAsBase64URL(room[:6], data)
+		if string(got) != want || string(room) != want+strings.Repeat("#", 200-len(want)) {
+			t.Errorf("%d bytes: %s in %s", n, got, room)
+		}
+		if got := strictjson.AppendAsBase64URL([]byte("before")[:6:6], data); string(got) != want {
+			t.Errorf("%d bytes without room: %s", n, got)
+		}
+	}
 }
 
 func BenchmarkParse(b *testing.B) {
