@@ -66,7 +66,7 @@ var rooms = []room{
 	{"testvectors/generate", []string{decred, keccak}},
 	{"testvectors/requirements", []string{"testvectors"}},
 	{"testvectors/interop", nil},
-	{"testvectors/shim", []string{"disclosure", "did", "did/pubkey", "did/didkey", "did/didjwk", "did/didweb", "did/didethr", "credential", "verifier", "verifier/trust", "internal/strictjson"}},
+	{"testvectors/shim", []string{"disclosure", "did", "did/pubkey", "did/didkey", "did/didjwk", "did/didweb", "did/didethr", "credential", "credential/status", "verifier", "verifier/trust", "internal/strictjson"}},
 }
 
 // rule is one arrow that must not exist. Patterns are folders of ours, packages of others, or either with /... for everything below.

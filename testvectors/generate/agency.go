@@ -24,6 +24,7 @@ type scene struct {
 	history   members // DID -> [dates of a key]
 	types     members // type -> text of its metadata
 	published members // URL -> text of issuer metadata or of a key set
+	lists     members // URI -> status list token
 	asked     string
 	by        string // the issuer, in the answer
 	keyID     string
@@ -82,6 +83,9 @@ func (g *generator) scene(fault, section, why string, expect members, change fun
 	}
 	if s.published != nil {
 		request.set("issuer_metadata", s.published.text())
+	}
+	if s.lists != nil {
+		request.set("status_lists", s.lists.text())
 	}
 	if expect[0].value == `"accept"` {
 		claims := s.want

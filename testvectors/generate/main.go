@@ -85,6 +85,7 @@ func generate() map[string][]byte {
 	g.jsonPresented()
 	g.issuerMetadata()
 	g.certificates()
+	g.statuses()
 	g.dids()
 	g.ethrFaults()
 	g.ethrDocuments()

@@ -58,7 +58,7 @@ func TestProcessAnswersEachLineInOrder(t *testing.T) {
 	for _, c := range []struct{ line, id, verdict string }{
 		{`{"id":1,"op":"did.resolve","did":"did:example:1"}`, `1`, "reject"},
 		{`{"id":"two","op":"dcql.match"}`, `"two"`, "unsupported"},
-		{`{"id":{"n":[3]},"op":"status.check"}`, `{"n":[3]}`, "unsupported"},
+		{`{"id":{"n":[3]},"op":"dcql.match"}`, `{"n":[3]}`, "unsupported"},
 		{`no JSON`, `null`, "error"},
 		{``, `null`, "error"},
 		{`[]`, `null`, "error"},
@@ -114,6 +114,7 @@ func TestUnusableRequests(t *testing.T) {
 		"sdjwt.verify":  `{"sd_jwt":"a.b.c~","issuer_jwk":` + strings.Replace(casesIssuer, `"d":"Ur2bNKuBPOrAaxsRnbSH6hIhmNTxSGXshDSUD1a1y7g",`, "", 1) + `,"audience":"a","nonce":"n","now":1}`,
 		"sdjwt.issue":   `{"claims":{"a":1},"issuer_private_jwk":` + casesIssuer + `}`,
 		"sdjwt.present": `{"sd_jwt":"a.b.c~","reveal":[]}`,
+		"status.check":  `{"token":"a.b.c","uri":"u","issuer_jwk":` + strings.Replace(casesIssuer, `"d":"Ur2bNKuBPOrAaxsRnbSH6hIhmNTxSGXshDSUD1a1y7g",`, "", 1) + `}`,
 		"vc.verify":     `{"presentation":"a.b.c~","resolver":{},"issuers":[{"did":"did:web:a.example","types":["t"]}],"expect":{"audience":"a","nonce":"n","type":"t","claims":[["a"]]},"now":1}`,
 	}
 	for op, request := range base {
@@ -145,7 +146,7 @@ func TestUnusableRequests(t *testing.T) {
 		}
 	}
 	for _, c := range []struct{ op, member, value string }{
-		{"vc.verify", "presentations", `{"q":["x"]}`}, {"vc.verify", "status_lists", `{"u":"x"}`},
+		{"vc.verify", "presentations", `{"q":["x"]}`}, {"status.check", "credential", `{}`},
 	} {
 		request := decode(t, []byte(base[c.op]))
 		request[c.member] = parse(t, c.value)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/khyer/khyer/credential"
+	"github.com/khyer/khyer/credential/status"
 	"github.com/khyer/khyer/did"
 	"github.com/khyer/khyer/did/pubkey"
 	"github.com/khyer/khyer/disclosure"
@@ -29,6 +30,7 @@ func verdict(err error) answer {
 	var open *verifier.Inconclusive
 	var resolution *did.Error
 	var refused *disclosure.Error
+	var list status.Reason
 	switch {
 	case errors.As(err, &bad):
 		return answer{"verdict": "error", "message": bad.Error()}
@@ -46,6 +48,9 @@ func verdict(err error) answer {
 		return answer{"verdict": "reject", "reason": resolution.Code.Resolution()}
 	case errors.As(err, &refused):
 		return answer{"verdict": "reject", "reason": refused.Reason}
+	}
+	if errors.As(err, &list) {
+		return answer{"verdict": "reject", "reason": list}
 	}
 	return answer{"verdict": "error", "message": err.Error()}
 }

@@ -16,15 +16,16 @@ import (
 	"github.com/khyer/khyer/verifier/trust"
 )
 
-// verifyVC is vc.verify for one presentation of one card. Answers with several presentations, DCQL queries and status lists are what
-// the library does not have yet.
+// verifyVC is vc.verify for one presentation of one card. Answers with several presentations and DCQL queries are what the library does
+// not have yet.
 func verifyVC(ctx context.Context, r *request) (answer, error) {
 	expect := request{v: r.v.Get("expect")}
-	if r.v.Get("presentations").Exists() || expect.v.Get("query").Exists() || r.v.Get("status_lists").Len() > 0 {
+	if r.v.Get("presentations").Exists() || expect.v.Get("query").Exists() {
 		return nil, errUnsupported
 	}
 	presentation, now := r.sdJWT("presentation"), r.now()
-	issuers := r.issuers()
+	lists := r.statusLists()
+	issuers := r.issuers(lists)
 	resolver := r.resolver()
 	config := verifier.Config{
 		Resolver: resolver, Now: func() time.Time { return now },
@@ -47,6 +48,10 @@ func verifyVC(ctx context.Context, r *request) (answer, error) {
 		return nil, unusable("issuers: " + err.Error())
 	}
 	config.Issuers = list
+	if lists != nil {
+		lists.reader = verifier.StatusReader{Issuers: list, Resolver: resolver, Documents: config.Documents, Skew: r.duration("clock_skew_s", 0)}
+		config.Status = lists
+	}
 	v, err := verifier.New(config)
 	if err != nil {
 		return nil, err
@@ -111,11 +116,12 @@ func asked(c verifier.Card, paths []disclosure.Path) (answer, error) {
 
 // issuers reads the trust list: an issuer is known by did, by url (whose issuer metadata have its keys), or by x5c: certificates that
 // lead to one of roots from a leaf with name, for cards with iss or, without it, for those that have none.
-func (r *request) issuers() (out []trust.Issuer) {
+func (r *request) issuers(lists *statusLists) (out []trust.Issuer) {
 	r.each("issuers", func(v strictjson.Value) {
 		e := request{v: v}
 		i := trust.Issuer{Types: e.texts("types"), Accreditation: trust.Accreditation{
 			LapsedUntil: e.time("lapsed_until"), Compromised: e.texts("compromised"), Hosts: e.texts("hosts"),
+			Suspended: e.time("suspended"), SuspendedKeepsOlder: e.bool("suspended_keeps_older", false),
 		}}
 		if id := e.text("did"); id != "" {
 			i.DIDs, i.Name = []string{id}, id
@@ -136,6 +142,7 @@ func (r *request) issuers() (out []trust.Issuer) {
 			i.Certified, i.Name = []trust.Certified{by}, by.Name
 			r.take(c.err)
 		}
+		lists.places(&i, v)
 		out = append(out, i)
 		r.take(e.err)
 	})
