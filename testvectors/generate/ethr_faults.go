@@ -63,6 +63,9 @@ func (g *generator) ethrTimes() {
 	h.mine(1).attribute(veriKey, multikeyValue(registry), 0)
 	g.fold("f2-slow-clock-before-a-revocation", secBlockTime, "with a slow clock a key that is revoked would come back", h, ethQuestion{clock: h.now() - 600}, plain(h, h.meta(h.head(), 0)))
 
+	h = newEthHistory().attribute(veriKey, multikeyValue(registry), ethrStart+200).mine(50)
+	g.fold("f2-slow-clock-before-an-end", secBlockTime, "the key has ended by the newest block's time, if not yet by the clock", h, ethQuestion{clock: h.now() - 600}, plain(h, h.meta(ethrFirst+9, 0)))
+
 	h = newEthHistory()
 	end := h.now() + 60
 	h.attribute(veriKey, multikeyValue(registry), end).mine(20)
