@@ -51,7 +51,7 @@ func openKeystore(text, passphrase []byte) (*KeySigner, error) {
 		return nil, fail(BadKey, "the keystore's cipher is not aes-128-ctr")
 	}
 	iv, okIV := hexMember(c.Get("cipherparams").Get("iv"), aes.BlockSize)
-	sealed, okSealed := hexMember(c.Get("ciphertext"), 32)
+	sealed, okSealed := sealedKey(c.Get("ciphertext"))
 	mac, okMAC := hexMember(c.Get("mac"), 32)
 	if !okIV || !okSealed || !okMAC {
 		return nil, fail(BadKey, "the keystore's iv, ciphertext or mac is not of its length")
@@ -69,9 +69,9 @@ func openKeystore(text, passphrase []byte) (*KeySigner, error) {
 	if err != nil {
 		return nil, &Error{Reason: BadKey, Err: err}
 	}
-	priv := make([]byte, len(sealed))
+	priv := make([]byte, 32)
 	defer clear(priv)
-	cipher.NewCTR(block, iv).XORKeyStream(priv, sealed)
+	cipher.NewCTR(block, iv).XORKeyStream(priv[32-len(sealed):], sealed)
 	s, err := NewSigner(priv)
 	if err != nil {
 		return nil, err
@@ -121,6 +121,13 @@ func deriveKey(c strictjson.Value, passphrase []byte) ([]byte, error) {
 		return out, nil
 	}
 	return nil, fail(BadKey, "the keystore's key derivation is neither scrypt nor pbkdf2")
+}
+
+// sealedKey reads the ciphertext. Some old tools left out a key's leading zeros.
+func sealedKey(v strictjson.Value) ([]byte, bool) {
+	text, ok := v.Text()
+	b, err := hex.DecodeString(strings.TrimPrefix(text, "0x"))
+	return b, ok && err == nil && len(b) > 0 && len(b) <= 32
 }
 
 func hexMember(v strictjson.Value, length int) ([]byte, bool) {
