@@ -136,7 +136,7 @@ func TestUnusedSignatureAfterOwnersReturn(t *testing.T) {
 	w.notTheOwner(old)
 }
 
-// TestSignatureForAnotherPlace is fault F6: the same signature on another chain, registry, identity or operation.
+// TestSignatureForAnotherPlace: a signature for another chain, registry, identity, nonce, deadline or operation, or by another key.
 func TestSignatureForAnotherPlace(t *testing.T) {
 	w := newWorld(t, ethrtest.Options{})
 	id, helper := w.id(dorji), w.id(karma)
