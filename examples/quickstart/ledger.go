@@ -5,16 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/khyer/khyer/credential"
+	"github.com/khyer/khyer/did"
 	"github.com/khyer/khyer/did/didethr"
 	"github.com/khyer/khyer/did/didethr/anchor"
 	"github.com/khyer/khyer/did/didethr/ethrtest"
 	"github.com/khyer/khyer/did/pubkey"
-	"github.com/khyer/khyer/internal/ethrpc"
 	"github.com/khyer/khyer/verifier"
 	"github.com/khyer/khyer/verifier/trust"
 )
@@ -30,7 +28,6 @@ type ledger struct {
 	options
 	embedded *ethrtest.Chain
 	registry *anchor.Registry
-	node     *ethrpc.Client
 	payer    anchor.Signer
 
 	head   time.Time // of the newest block of an external chain, when it was last looked at
@@ -66,9 +63,6 @@ func openLedger(ctx context.Context, o options) (_ *ledger, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if l.node, err = ethrpc.Dial(l.rpc, nil); err != nil {
-		return nil, err
-	}
 	if err := l.openRegistry(ctx); err != nil {
 		return nil, err
 	}
@@ -76,15 +70,9 @@ func openLedger(ctx context.Context, o options) (_ *ledger, err error) {
 }
 
 func (l *ledger) openRegistry(ctx context.Context) error {
-	var id string
-	if err := l.node.Call(ctx, &id, "eth_chainId"); err != nil {
-		return fmt.Errorf("the chain at -rpc: %w", err)
-	}
-	chain, err := strconv.ParseUint(strings.TrimPrefix(id, "0x"), 16, 64)
-	if err != nil {
-		return errors.New("the chain's id is not a number")
-	}
-	c := anchor.Config{Network: didethr.Network{ChainID: chain, RPC: []string{l.rpc}}, Finality: l.finality, Progress: l.waiting}
+	// Whatever chain the node is on is the story's.
+	c := anchor.Config{Network: didethr.Network{RPC: []string{l.rpc}}, Finality: l.finality, Progress: l.waiting}
+	var err error
 	if l.options.registry == "" {
 		l.progress("deploying the registry")
 		l.registry, _, err = anchor.Deploy(ctx, c, l.payer)
@@ -98,7 +86,7 @@ func (l *ledger) openRegistry(ctx context.Context) error {
 }
 
 func (l *ledger) waiting(p anchor.Progress) {
-	if p.Reached != 0 && p.Reached < p.Block {
+	if p.Stage == anchor.Finalizing && p.Reached < p.Block {
 		l.progress(fmt.Sprintf("waiting for block %d to be %s: at %d", p.Block, l.finality, p.Reached))
 	}
 }
@@ -185,15 +173,11 @@ func (l *ledger) settle(ctx context.Context, issuers ...*issuer) error {
 
 // lookAtHead sets the story's clock.
 func (l *ledger) lookAtHead(ctx context.Context) error {
-	var head struct{ Timestamp string }
-	if err := l.node.Call(ctx, &head, "eth_getBlockByNumber", "latest", false); err != nil {
+	head, err := l.registry.Head(ctx)
+	if err != nil {
 		return err
 	}
-	t, err := strconv.ParseInt(strings.TrimPrefix(head.Timestamp, "0x"), 16, 64)
-	if err != nil {
-		return errors.New("the newest block has no time")
-	}
-	l.head, l.looked = time.Unix(t, 0), time.Now()
+	l.head, l.looked = head.Time, time.Now()
 	return nil
 }
 
@@ -203,11 +187,15 @@ func (l *ledger) newVerifier(trusted trust.Source) (*verifier.Verifier, error) {
 }
 
 func (l *ledger) verifierAt(rpc string, trusted trust.Source) (*verifier.Verifier, error) {
-	network := l.registry.Network()
-	network.RPC = []string{rpc}
-	resolver, err := didethr.New(didethr.Config{Networks: []didethr.Network{network}, Finality: l.finality, Now: l.now})
+	resolver, err := l.resolverAt(rpc)
 	if err != nil {
 		return nil, err
 	}
 	return verifier.New(verifier.Config{Resolver: resolver, Issuers: trusted, Now: l.now})
+}
+
+func (l *ledger) resolverAt(rpc string) (did.Resolver, error) {
+	network := l.registry.Network()
+	network.RPC = []string{rpc}
+	return didethr.New(didethr.Config{Networks: []didethr.Network{network}, Finality: l.finality, Now: l.now})
 }

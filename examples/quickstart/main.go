@@ -23,6 +23,7 @@ import (
 
 	"github.com/khyer/khyer/credential"
 	"github.com/khyer/khyer/credential/catalogue"
+	"github.com/khyer/khyer/credential/status"
 	"github.com/khyer/khyer/did/pubkey"
 	"github.com/khyer/khyer/disclosure"
 	"github.com/khyer/khyer/verifier"
@@ -171,7 +172,7 @@ func newCitizen(now func() time.Time) (*citizen, error) {
 
 // take has an issuer sign a card of a catalogue's type, and keeps it after checking it.
 func (c *citizen) take(ctx context.Context, i *issuer, from *catalogue.Catalogue, vct, record string) error {
-	sdjwt, err := i.sign(ctx, from, vct, record, c.key, c.now().AddDate(5, 0, 0))
+	sdjwt, err := i.sign(ctx, from, vct, record, c.key, c.now().AddDate(5, 0, 0), nil)
 	if err != nil {
 		return err
 	}
@@ -185,7 +186,7 @@ func (c *citizen) show(ctx context.Context, e verifier.Expect) ([]byte, error) {
 }
 
 // sign makes a card: the catalogue checks the record, computes the ages, and says what may be hidden.
-func (i *issuer) sign(ctx context.Context, from *catalogue.Catalogue, vct, record string, holder pubkey.Key, expires time.Time) ([]byte, error) {
+func (i *issuer) sign(ctx context.Context, from *catalogue.Catalogue, vct, record string, holder pubkey.Key, expires time.Time, place *status.Reference) ([]byte, error) {
 	kind, ok := from.Type(vct)
 	if !ok {
 		return nil, fmt.Errorf("no type %s in catalogue %s", vct, from.Name)
@@ -199,6 +200,6 @@ func (i *issuer) sign(ctx context.Context, from *catalogue.Catalogue, vct, recor
 		return nil, err
 	}
 	return i.issuer.Issue(ctx, credential.Card{
-		Type: vct, Claims: claims, Conceal: disclosure.ConcealOptions{Paths: hidden}, Holder: holder, Expires: expires,
+		Type: vct, Claims: claims, Conceal: disclosure.ConcealOptions{Paths: hidden}, Holder: holder, Expires: expires, Status: place,
 	})
 }

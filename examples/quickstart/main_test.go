@@ -63,7 +63,7 @@ func TestStory(t *testing.T) {
 			t.Errorf("%+v", f)
 		}
 	}
-	if want := []verifier.Reason{"audience_mismatch", "signature_invalid", "issuer_not_trusted", "expired", "chain_unavailable", "issuer_key_revoked", "issuer_deactivated"}; !reflect.DeepEqual(reasons, want) {
+	if want := []verifier.Reason{"audience_mismatch", "signature_invalid", "issuer_not_trusted", "expired", "card_revoked", "chain_unavailable", "issuer_key_compromised", "issuer_key_revoked", "issuer_deactivated"}; !reflect.DeepEqual(reasons, want) {
 		t.Errorf("%v", reasons)
 	}
 	people := draw(t, &r, false)

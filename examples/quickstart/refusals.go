@@ -29,7 +29,7 @@ type scene struct {
 
 // mustFail tries everything that must fail. Each attempt is acceptable but for one thing.
 func (s *scene) mustFail(ctx context.Context) error {
-	for _, attempt := range []func(context.Context) error{s.replayed, s.changed, s.selfMade, s.expired, s.silent, s.withdrawn} {
+	for _, attempt := range []func(context.Context) error{s.replayed, s.changed, s.selfMade, s.expired, s.lost, s.silent, s.stolen, s.withdrawn} {
 		if err := attempt(ctx); err != nil {
 			return err
 		}
@@ -63,7 +63,7 @@ func (s *scene) changed(ctx context.Context) error {
 
 // selfMade: a stranger anchors a DID and a key like any issuer. Every signature is good, and nobody vouches for him.
 func (s *scene) selfMade(ctx context.Context) error {
-	card, err := s.stranger.sign(ctx, catalogue.NDI(), identityCard, identityRecord, s.pema.key, s.now().AddDate(5, 0, 0))
+	card, err := s.stranger.sign(ctx, catalogue.NDI(), identityCard, identityRecord, s.pema.key, s.now().AddDate(5, 0, 0), nil)
 	if err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func (s *scene) selfMade(ctx context.Context) error {
 
 // expired: a card whose time was over an hour ago. Her phone would not take it; one that somebody altered shows it all the same.
 func (s *scene) expired(ctx context.Context) error {
-	card, err := s.registry.sign(ctx, catalogue.NDI(), identityCard, identityRecord, s.pema.key, s.now().Add(-time.Hour))
+	card, err := s.registry.sign(ctx, catalogue.NDI(), identityCard, identityRecord, s.pema.key, s.now().Add(-time.Hour), nil)
 	if err != nil {
 		return err
 	}
@@ -102,7 +102,7 @@ func (s *scene) silent(ctx context.Context) error {
 	return nil
 }
 
-// withdrawn: the health authority's key was stolen, and it revokes it; the registry closes down, and ends its DID for good. Both on the
+// withdrawn: the health authority revokes the stolen key; the registry closes down, and ends its DID for good. Both on the
 // chain.
 func (s *scene) withdrawn(ctx context.Context) (err error) {
 	s.progress("revoking the health authority's key, deactivating the registry's DID")
