@@ -58,7 +58,7 @@ var rooms = []room{
 	{"verifier/telemetry", []string{"verifier", "go.opentelemetry.io/otel/..."}},
 	{"verifier/verifiertest", []string{"disclosure", "did", "did/pubkey", "did/didtest", "credential", "credential/status", "verifier", "verifier/trust"}},
 	{"examples/first", []string{"disclosure", "did/pubkey", "did/didjwk", "credential", "verifier", "verifier/trust"}},
-	{"examples/quickstart", []string{"disclosure", "did", "did/pubkey", "did/didethr", "did/didethr/anchor", "did/didethr/ethrtest", "credential", "credential/catalogue", "credential/status", "verifier", "verifier/online", "verifier/trust", "internal/ethrpc"}},
+	{"examples/quickstart", []string{"disclosure", "did", "did/pubkey", "did/didethr", "did/didethr/anchor", "did/didethr/ethrtest", "credential", "credential/catalogue", "credential/status", "verifier", "verifier/online", "verifier/trust"}},
 	{"examples/anchor", []string{"disclosure", "did", "did/pubkey", "did/didethr", "did/didethr/anchor", "did/didethr/ethrtest", "credential", "verifier", "verifier/trust"}},
 	{"examples/issue-batch", []string{"disclosure", "did/pubkey", "did/didjwk", "credential", "credential/catalogue", "credential/status"}},
 	{"testvectors", nil},
