@@ -55,7 +55,7 @@ func (s *scene) lost(ctx context.Context) error {
 	server := &http.Server{Handler: web, ReadHeaderTimeout: time.Second}
 	defer server.Close()
 	go func() { _ = server.Serve(listener) }() // until it is closed
-	secret := make([]byte, 32) // hashes the registry's record numbers
+	secret := make([]byte, 32)                 // hashes the registry's record numbers
 	if _, err := rand.Read(secret); err != nil {
 		return err
 	}
