@@ -17,7 +17,8 @@ import (
 const (
 	maxAnswer = 16 << 20 // bytes of one answer
 	maxEvents = 10_000   // of one identity
-	maxWalk   = 1_000    // blocks that are asked for one by one
+	maxWalk   = 1_000    // requests of a walk
+	walkSpan  = 1_000    // blocks that a walk asks for at once, unless the node allows less: what providers are known to allow at least
 	maxBatch  = 100      // headers in one request
 	atOnce    = 4        // requests to one node at a time
 )
@@ -28,8 +29,9 @@ type node struct {
 	known  atomic.Bool // its chain id and the registry's code have been compared
 	sums   atomic.Bool // the registry has an accumulator: it was read once
 
-	noReceipts atomic.Bool // it does not know eth_getBlockReceipts
-	confirmed  memory      // how many events its receipts have for an identity in a block
+	span       atomic.Uint64 // of blocks whose logs it gives at once, where it has refused more; 0 means not known
+	noReceipts atomic.Bool   // it does not know eth_getBlockReceipts
+	confirmed  memory        // how many events its receipts have for an identity in a block
 }
 
 // reading is one resolution's conversation with one node.
@@ -40,6 +42,7 @@ type reading struct {
 	at       did.At
 	tag      string
 	warm     *record // what was read before: the node need only say that it still holds
+	older    *record // what no longer is the whole history
 	final    bool    // a block that others named counts only if it is not newer than this node's own block of the tag
 
 	head    Block
@@ -105,7 +108,7 @@ func (r *reading) batch(ctx context.Context, block string, state any) error {
 		if !errors.Is(err, errOther) {
 			return err
 		}
-		r.warm = nil
+		r.warm, r.older = nil, r.warm
 	}
 	q := r.ask(block)
 	changed := q.add(r.call(selectorChanged, state))
@@ -380,108 +383,3 @@ func (r *reading) state(changed, owner *ethrpc.Call) error {
 	}
 	return nil
 }
-
-// history takes the logs. If the identity never changed there are none, whatever the node says about the range. A node that refuses
-// the range is asked block by block.
-func (r *reading) history(ctx context.Context, c *ethrpc.Call) error {
-	var err error
-	r.events, r.blocks = nil, make(map[uint64]Block, c.Value.Len())
-	switch {
-	case c.Err == nil:
-		r.events, err = r.take(c, r.network.FromBlock, r.head.Number)
-	case r.changed != 0:
-		r.events, err = r.walk(ctx)
-	}
-	if err != nil {
-		return err
-	}
-	if err := r.closes(); err != nil {
-		return err
-	}
-	if !r.versionFits() {
-		return open("two blocks with one number")
-	}
-	if err := r.times(ctx); err != nil {
-		return err
-	}
-	return r.complete(ctx)
-}
-
-// closes checks the events against the registry's state (ERC-1056, section "Efficient lookup of events through linked identity
-// events"): the newest block is the one of the last change, the first event of each block points to the block before, its
-// later ones to the block itself, and the oldest to none; and the last owner is the owner. What this leaves open, complete closes.
-func (r *reading) closes() error {
-	if len(r.events) == 0 {
-		if r.changed != 0 {
-			return open("the log of the last change is missing")
-		}
-	} else if r.events[len(r.events)-1].block != r.changed {
-		return open("the newest log is not that of the last change")
-	}
-	owner, block := r.identity, uint64(0)
-	for i := range r.events {
-		e := &r.events[i]
-		if e.previous != block {
-			return open("a link to an earlier change leads nowhere")
-		}
-		block = e.block
-		if e.kind == ownerChanged {
-			owner = e.party
-		}
-	}
-	// After a deactivation the first registries name the identity itself as its owner, ours nobody.
-	if r.owner != owner && (owner != Address{} || r.owner != r.identity) {
-		return open("the owner is not the one of the last owner event")
-	}
-	return nil
-}
-
-// walk follows the links from the newest change to the oldest, one request for each block.
-func (r *reading) walk(ctx context.Context) ([]event, error) {
-	var all []event // newest block first
-	for next, steps := r.changed, 0; next != 0; steps++ {
-		if steps == maxWalk {
-			return nil, fault(did.IncompleteAnswer, "the node refuses ranges, and the history has too many blocks to ask one by one")
-		}
-		at := quantity(next)
-		calls := []ethrpc.Call{r.logs(at, at), headerCall(at)}
-		if err := r.send(ctx, calls); err != nil {
-			return nil, err
-		}
-		if err := calls[0].Err; err != nil {
-			return nil, wrap(did.Unavailable, err)
-		}
-		b, err := blockOf(&calls[1])
-		if err != nil {
-			return nil, err
-		}
-		events, err := r.take(&calls[0], next, next)
-		if err != nil {
-			return nil, err
-		}
-		if b.Number != next {
-			return nil, fault(did.GarbledAnswer, "another block than asked for")
-		}
-		if len(events) == 0 || events[0].previous >= next || events[0].blockHash != b.Hash {
-			return nil, open("the logs of a block with a change are missing")
-		}
-		r.blocks[next] = b
-		if all = append(events, all...); len(all) > maxEvents {
-			return nil, tooMany()
-		}
-		next = events[0].previous
-	}
-	// A reorganisation during the walk would mix two chains.
-	calls := []ethrpc.Call{headerCall(quantity(r.head.Number))}
-	if err := r.send(ctx, calls); err != nil {
-		return nil, err
-	}
-	if b, err := blockOf(&calls[0]); err != nil || b.Hash != r.head.Hash {
-		return nil, open("the chain moved while it was walked")
-	}
-	return all, nil
-}
-
-var errOther = errors.New("didethr: the history is another one than it was")
-
-func tooMany() error { return fault(did.IncompleteAnswer, "a history of more events than are read") }

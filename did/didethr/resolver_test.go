@@ -2,6 +2,7 @@ package didethr
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -200,6 +201,27 @@ func TestFaultyNode(t *testing.T) {
 	edit := func(member string, value any) func(string, []any, any) any {
 		return onLogs(func(logs []any) any { logs[0].(map[string]any)[member] = value; return logs })
 	}
+	onCall := func(selector []byte, lie any) func(string, []any, any) any {
+		return func(method string, params []any, result any) any {
+			if method == "eth_call" && strings.HasPrefix(params[0].(map[string]any)["data"].(string), fmt.Sprintf("0x%x", selector)) {
+				return lie
+			}
+			return result
+		}
+	}
+	receipts := func(f func(logs []any) []any) func(string, []any, any) any {
+		c, _, _ := busy()
+		c.receipts = true
+		return func(method string, params []any, result any) any {
+			if method == "eth_getBlockReceipts" {
+				honest := c.answer(method, params).([]any)
+				first := honest[0].(map[string]any)
+				first["logs"] = f(first["logs"].([]any))
+				return honest
+			}
+			return result
+		}
+	}
 	other, _ := issuer(2)
 	for _, test := range []struct {
 		name   string
@@ -285,6 +307,41 @@ func TestFaultyNode(t *testing.T) {
 			}
 			return l
 		})},
+		{name: "a limit of the rate", code: did.Unavailable, raw: func(w http.ResponseWriter, _ *http.Request) bool {
+			w.WriteHeader(http.StatusTooManyRequests)
+			_, _ = w.Write([]byte(`{"jsonrpc":"2.0","id":null,"error":{"code":-32005,"message":"daily request count exceeded"}}`))
+			return true
+		}},
+		{name: "results beside status 429", code: did.Unavailable, raw: func(w http.ResponseWriter, _ *http.Request) bool {
+			w.WriteHeader(http.StatusTooManyRequests)
+			return false
+		}},
+		{name: "a limit of the rate for one call", code: did.Unavailable, tamper: on("eth_getLogs", &rpcError{429, "rate limit"})},
+		{name: "no change although there are logs", code: did.IncompleteAnswer, tamper: onCall(selectorChanged, hex32([32]byte{}))},
+		{name: "a change before the last one", code: did.IncompleteAnswer, tamper: onCall(selectorChanged, hex32([32]byte(uintWord(9))))},
+		{name: "a change after the last one", code: did.IncompleteAnswer, tamper: onCall(selectorChanged, hex32([32]byte(uintWord(13))))},
+		{name: "an owner that is no address", code: did.GarbledAnswer, tamper: onCall(selectorOwner, hex32([32]byte{1}))},
+		{name: "an accumulator of another history", code: did.IncompleteAnswer, tamper: onCall(selectorHistory, hex32([32]byte{1}))},
+		{name: "an accumulator of no history", code: did.IncompleteAnswer, tamper: onCall(selectorHistory, hex32([32]byte{}))},
+		{name: "an accumulator of another length", code: did.GarbledAnswer, tamper: onCall(selectorHistory, "0x12")},
+		{name: "receipts without a log", code: did.IncompleteAnswer, tamper: receipts(func(logs []any) []any { return logs[1:] })},
+		{name: "receipts with a log too many", code: did.IncompleteAnswer, tamper: receipts(func(logs []any) []any { return append(logs, logs[0]) })},
+		{name: "receipts that are null", code: did.Unavailable, tamper: func() func(string, []any, any) any {
+			f := receipts(func(logs []any) []any { return logs })
+			return func(m string, p []any, result any) any {
+				if m == "eth_getBlockReceipts" {
+					return nil
+				}
+				return f(m, p, result)
+			}
+		}(), change: nil},
+		{name: "a log with another value", code: did.IncompleteAnswer, tamper: func(m string, p []any, result any) any {
+			if m == "eth_call" && strings.HasPrefix(p[0].(map[string]any)["data"].(string), fmt.Sprintf("0x%x", selectorHistory)) {
+				c, a, _ := busy() // the honest accumulator
+				return hex32(c.sum(a, c.head().Number))
+			}
+			return edit("data", "0x"+hex.EncodeToString(attributeData("did/pub/Multikey/veriKey", p256Value(66), uintWord(never), uintWord(0))))(m, p, result)
+		}},
 		{name: "another owner", code: did.IncompleteAnswer, tamper: func(method string, params []any, result any) any {
 			if method == "eth_call" && strings.HasPrefix(params[0].(map[string]any)["data"].(string), fmt.Sprintf("0x%x", selectorOwner)) {
 				return hex32(addressWord(other))
@@ -307,7 +364,37 @@ func TestFaultyNode(t *testing.T) {
 			if !errors.As(err, &e) || !e.Code.Inconclusive() {
 				t.Fatalf("%v is not inconclusive", err)
 			}
+
+			// The same of a node whose word was good before: what it is not asked for again it cannot falsify.
+			c, _, id = busy()
+			r := c.serve(t, change)
+			want, _ := r.Resolve(t.Context(), id, did.At{})
+			c.tamper, c.raw = test.tamper, test.raw
+			if got, err = r.Resolve(t.Context(), id, did.At{}); err == nil && !reflect.DeepEqual(got, want) || err != nil && !inconclusive(err) {
+				t.Fatalf("got %+v, %v; want %+v", got, err, want)
+			}
 		})
+	}
+}
+
+// TestReorderedLogs: the order in which a node sends logs says nothing.
+func TestReorderedLogs(t *testing.T) {
+	c, _, id := busy()
+	c.sums = true
+	r := c.serve(t)
+	want, err := r.Resolve(t.Context(), id, did.At{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.tamper = func(method string, _ []any, result any) any {
+		if l, ok := result.([]any); ok && method == "eth_getLogs" {
+			slices.Reverse(l)
+		}
+		return result
+	}
+	r.cache = newCache()
+	if got, err := r.Resolve(t.Context(), id, did.At{}); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, %v", got, err)
 	}
 }
 
@@ -548,6 +635,79 @@ func TestRangeRefused(t *testing.T) {
 			t.Errorf("error %v, want unavailable", err)
 		}
 	})
+}
+
+// TestRangeLimits: what providers answer to a range that they find too long makes no difference to an identity that never changed, and
+// costs the others a walk, of few requests where changes come close together.
+func TestRangeLimits(t *testing.T) {
+	for _, refusal := range []rpcError{
+		{-32005, "query returned more than 10000 results"},
+		{-32602, "Log response size exceeded. You can make eth_getLogs requests with up to a 2K block range"},
+		{-32600, "eth_getLogs is limited to a 10,000 range"},
+		{-32000, "exceed maximum block range: 5000"},
+		{-32701, "Please specify an address in your request or, to remove restrictions, order a dedicated full node"},
+		{35, "ranges over 10000 blocks are not supported on freetier"},
+		{429, "Too Many Requests"},
+	} {
+		limit := uint64(0) // blocks at once
+		c := newChain()
+		a, id := issuer(1)
+		_, quiet := issuer(2)
+		c.sums = true
+		c.mine(5000)
+		for range 30 { // ten bursts of three
+			if len(c.logs)%3 == 0 {
+				c.mine(50)
+			}
+			c.mine(1)
+			c.attribute(a, "did/svc/X", nil, never)
+		}
+		c.tamper = func(method string, params []any, result any) any {
+			if method == "eth_getLogs" {
+				f := params[0].(map[string]any)
+				if c.number(f["toBlock"].(string))-c.number(f["fromBlock"].(string))+1 > limit {
+					return &refusal
+				}
+			}
+			return result
+		}
+		r := c.serve(t, func(c *Config) { c.Finality = "latest" })
+		if res, err := r.Resolve(t.Context(), quiet, did.At{}); err != nil || len(res.Keys) != 1 || c.requests != 1 {
+			t.Errorf("%s: an identity that never changed: %v after %d requests", refusal.Message, err, c.requests)
+		}
+		if _, err := r.Resolve(t.Context(), id, did.At{}); !errors.Is(err, did.Unavailable) {
+			t.Errorf("%s: error %v, want unavailable", refusal.Message, err)
+		}
+		for _, test := range []struct {
+			limit    uint64
+			requests int
+		}{
+			{5000, 1 + 1 + 1},    // the batch, all changes, the newest block again
+			{100, 1 + 1 + 5 + 1}, // one refusal, two bursts each
+			{10, 1 + 2 + 10 + 1}, // two refusals
+			{1, 1 + 3 + 30 + 1},  // three
+			{5000, 1 + 10*3 + 1}, // what a node allowed once is not tried anew
+		} {
+			limit = test.limit
+			r.cache = newCache()
+			if test.requests != 32 {
+				r.networks[0].nodes[0].span.Store(0)
+			}
+			before := c.requests
+			res, err := r.Resolve(t.Context(), id, did.At{})
+			if n := c.requests - before; err != nil || len(res.Document.Service) != 1 || n != test.requests {
+				t.Errorf("%s, limit %d: %v after %d requests, want %d", refusal.Message, limit, err, n, test.requests)
+			}
+		}
+		c.mine(1)
+		c.attribute(a, "did/svc/Y", nil, never)
+		before := c.requests
+		res, err := r.Resolve(t.Context(), id, did.At{})
+		// Whether it still holds, the batch, the newest change, the one that was the newest, the newest block again.
+		if n := c.requests - before; err != nil || len(res.Document.Service) != 2 || n != 5 {
+			t.Errorf("%s: %v after %d requests, want 5", refusal.Message, err, n)
+		}
+	}
 }
 
 // TestBlocksThatDoNotFit: each log, header and receipt must be of the chain that the newest block is of.
