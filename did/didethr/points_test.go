@@ -17,7 +17,7 @@ func TestRememberedKeys(t *testing.T) {
 	for i := range 30 {
 		c.attribute(a, veriKey, p256Value(i%7), never)
 		c.attribute(a, "did/pub/Ed25519/veriKey", edwardsPoint(i%5), never)
-		c.attribute(a, "did/pub/Secp256k1/veriKey", p256Value(i%7)[2:], never) // of another curve: mostly no point
+		c.attribute(a, "did/pub/Secp256k1/veriKey", p256Value(i % 7)[2:], never) // of another curve: mostly no point
 	}
 	n, h := Network{Name: "dev", ChainID: c.chainID, Registry: c.registry}, historyOf(c)
 	read := func() *did.Resolution {
