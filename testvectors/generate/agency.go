@@ -107,6 +107,19 @@ func known(reason string) members { return append(reject(reason), member{"unauth
 // issuerKeys: how a card names its issuer's key.
 func (g *generator) issuerKeys() {
 	g.scene("card-accepted", secProfile, "a card as it must be", accept(), func(*scene) {})
+	several := func(fault, why string, expect members, first, second string) {
+		g.scene("general-"+fault, "RFC 7515 5.2, 7.2.1", why, expect, func(s *scene) {
+			s.header.set("kid", quote(first))
+			s.general, s.serialize = true, func(j *jws) {
+				protected := append(members{}, s.header...)
+				protected.set("kid", quote(second))
+				j.sign(registry, protected.text(), members{})
+			}
+		})
+	}
+	several("first-kid-unknown", "one signature of this issuer is enough, wherever it stands", accept(), issuer+"#key-9", issuer+"#key-1")
+	several("first-kid-of-another", "a signature for other readers", accept(), other+"#key-1", issuer+"#key-1")
+	several("every-kid-unknown", "none of the signatures is of a key of the issuer", stranger("issuer_key_unknown"), issuer+"#key-9", issuer+"#key-8")
 	g.scene("kid-relative", secProfile, "only a fragment, read relative to iss", accept(), func(s *scene) { s.header.set("kid", `"#key-1"`) })
 	g.scene("key-es256k", secKeys, "a key on secp256k1", accept(), func(s *scene) {
 		s.signedBy(registryK)
