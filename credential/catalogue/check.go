@@ -104,8 +104,10 @@ func (c *Claim) check(v strictjson.Value) disclosure.Reason {
 	if s == "" || c.pattern != nil && !c.pattern.MatchString(s) {
 		return WrongFormat
 	}
-	if _, ok := c.day(s); c.Format != Text && !ok {
-		return WrongFormat
+	if c.Format != Text {
+		if _, ok := c.day(s); !ok {
+			return WrongFormat
+		}
 	}
 	return ""
 }
