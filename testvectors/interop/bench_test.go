@@ -71,7 +71,10 @@ func sideBySide(b *testing.B, l *ledger, chain string) {
 		l.timeOurs(b, id, l.rpc, 3) // warms the node and both programs
 		l.timeTheirs(b, id, l.rpc, 1, 0)
 		x := row{changes: n}
-		rounds := map[bool]int{true: 15, false: 3}[n < 1000]
+		rounds := 15
+		if n == 1000 || testing.Short() {
+			rounds = 3
+		}
 		cold, warm := l.timeOurs(b, id, l.rpc, 31)
 		x.cold.ours, x.warm.ours = median(cold), median(warm)
 		cold, warm = l.timeTheirs(b, id, l.rpc, rounds, max(rounds/3, 1))

@@ -58,7 +58,16 @@ func (h *hand) send(t testing.TB, to *common.Address, data []byte) common.Hash {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.l.call(t, nil, "eth_sendRawTransaction", hexutil.Encode(raw))
+	// geth has a block a moment before its pool knows what an account owns there.
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		err := h.l.node.Call(t.Context(), nil, "eth_sendRawTransaction", hexutil.Encode(raw))
+		if err == nil {
+			break
+		}
+		if !strings.Contains(err.Error(), "insufficient funds") || time.Now().After(end) {
+			t.Fatalf("eth_sendRawTransaction: %v", err)
+		}
+	}
 	h.nonce++
 	return tx.Hash()
 }
@@ -73,7 +82,10 @@ func (h *hand) receipt(t testing.TB, hash common.Hash) handReceipt {
 	t.Helper()
 	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
 		var r *handReceipt
-		h.l.call(t, &r, "eth_getTransactionReceipt", hash)
+		// geth refuses for a moment after its start, while it indexes what is there.
+		if err := h.l.node.Call(t.Context(), &r, "eth_getTransactionReceipt", hash); err != nil {
+			continue
+		}
 		if r != nil && r.BlockNumber != 0 {
 			return *r
 		}
