@@ -139,7 +139,7 @@ func try(t *testing.T, files map[string]string, command ...string) {
 
 // TestVectorsAreAsTheReadmeSays holds the files to what it promises about members, rooms, operations and the clock.
 func TestVectorsAreAsTheReadmeSays(t *testing.T) {
-	operations := map[string]string{"disclosure": "sdjwt.verify sdjwt.issue sdjwt.present", "credential": "sdjwt.verify", "status": "status.check", "verifier": "vc.verify", "did": "did.resolve did.ethr.fold"}
+	operations := map[string]string{"disclosure": "sdjwt.verify sdjwt.issue sdjwt.present", "credential": "sdjwt.verify", "status": "status.check", "dcql": "dcql.match", "verifier": "vc.verify", "did": "did.resolve did.ethr.fold"}
 	files, err := filepath.Glob("vectors/*/*.json")
 	if err != nil || len(files) < 700 {
 		t.Fatalf("%d vectors, %v", len(files), err)

@@ -14,7 +14,7 @@ func TestVectorsKeepTheFormat(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	name := regexp.MustCompile(`^(disclosure|credential|status|verifier|did)/[a-z0-9]+(-[a-z0-9]+)*$`)
+	name := regexp.MustCompile(`^(disclosure|credential|dcql|status|verifier|did)/[a-z0-9]+(-[a-z0-9]+)*$`)
 	verdicts := map[string]int{}
 	for _, v := range all {
 		if !name.MatchString(v.Name) || v.Section == "" || v.Why == "" || v.Op == "" {

@@ -86,6 +86,7 @@ func generate() map[string][]byte {
 	g.issuerMetadata()
 	g.certificates()
 	g.statuses()
+	g.queries()
 	g.dids()
 	g.ethrFaults()
 	g.ethrDocuments()

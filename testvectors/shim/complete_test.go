@@ -41,6 +41,8 @@ var notByVectors = map[string]string{
 	"issuer_key_not_accepted":  "keys in a request have no class",
 	"purpose_unknown":          "about requests, which no operation of the shim makes",
 	"asks_too_much":            "about requests, which no operation of the shim makes",
+	"dcql_not_satisfied":       "answers to queries are not verified yet",
+	"dcql_not_asked_for":       "answers to queries are not verified yet",
 	"trust_source_unavailable": "trust is a list in the request",
 	"resolver_failed":          "documents stand in the request",
 	"did_network_unknown":      "documents stand in the request",
@@ -62,7 +64,7 @@ func TestEveryReasonHasAVector(t *testing.T) {
 		shown[text(decode(t, v.Expect)["reason"])] = true
 	}
 	total := 0
-	for _, room := range []string{"disclosure", "credential", "credential/status", "verifier", "verifier/trust"} {
+	for _, room := range []string{"disclosure", "disclosure/dcql", "credential", "credential/status", "verifier", "verifier/trust"} {
 		reasons := declared(t, room)
 		if len(reasons) == 0 {
 			t.Errorf("%s declares no reason", room)

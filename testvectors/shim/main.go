@@ -45,6 +45,7 @@ var operations = map[string]func(context.Context, *request) (answer, error){
 	"sdjwt.present": presentSDJWT,
 	"did.resolve":   resolveDID,
 	"did.ethr.fold": foldHistory,
+	"dcql.match":    matchDCQL,
 	"status.check":  checkStatus,
 	"vc.verify":     verifyVC,
 }

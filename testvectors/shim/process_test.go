@@ -57,8 +57,8 @@ func TestProcessAnswersEachLineInOrder(t *testing.T) {
 	}
 	for _, c := range []struct{ line, id, verdict string }{
 		{`{"id":1,"op":"did.resolve","did":"did:example:1"}`, `1`, "reject"},
-		{`{"id":"two","op":"dcql.match"}`, `"two"`, "unsupported"},
-		{`{"id":{"n":[3]},"op":"dcql.match"}`, `{"n":[3]}`, "unsupported"},
+		{`{"id":"two","op":"di.verify"}`, `"two"`, "unsupported"},
+		{`{"id":{"n":[3]},"op":"di.verify"}`, `{"n":[3]}`, "unsupported"},
 		{`no JSON`, `null`, "error"},
 		{``, `null`, "error"},
 		{`[]`, `null`, "error"},

@@ -11,6 +11,7 @@ import (
 	"github.com/khyer/khyer/did"
 	"github.com/khyer/khyer/did/pubkey"
 	"github.com/khyer/khyer/disclosure"
+	"github.com/khyer/khyer/disclosure/dcql"
 	"github.com/khyer/khyer/internal/strictjson"
 	"github.com/khyer/khyer/verifier"
 )
@@ -48,6 +49,10 @@ func verdict(err error) answer {
 		return answer{"verdict": "reject", "reason": resolution.Code.Resolution()}
 	case errors.As(err, &refused):
 		return answer{"verdict": "reject", "reason": refused.Reason}
+	}
+	var query *dcql.Error
+	if errors.As(err, &query) {
+		return answer{"verdict": "reject", "reason": query.Reason}
 	}
 	if errors.As(err, &list) {
 		return answer{"verdict": "reject", "reason": list}
