@@ -13,7 +13,9 @@ import (
 	"github.com/khyer/khyer/did"
 	"github.com/khyer/khyer/did/pubkey"
 	"github.com/khyer/khyer/disclosure"
+	"github.com/khyer/khyer/internal/strictjson"
 	"github.com/khyer/khyer/verifier"
+	"github.com/khyer/khyer/verifier/trust"
 )
 
 // signature is one of several over a card: who makes it, and what its header says.
@@ -99,6 +101,9 @@ func TestGoodSignatureBesideOthers(t *testing.T) {
 func TestManySignaturesUnderAWrongNonce(t *testing.T) {
 	w := newWorld(t)
 	w.subject.Keys = append(w.subject.Keys, did.Key{ID: "#key-2", Public: w.other.Public()})
+	w.verifier() // fills in the list
+	asked := &asker{Source: w.config.Issuers}
+	w.config.Issuers = asked
 	v := w.verifier()
 	text := w.severally(signature{w.other, `,"kid":"#key-9"`}, signature{w.registry, `,"kid":"#key-1"`}, signature{w.other, `,"kid":"#key-2"`})
 	w.expect.Nonce = "another nonce of the agency"
@@ -107,6 +112,19 @@ func TestManySignaturesUnderAWrongNonce(t *testing.T) {
 	if !errors.As(err, &r) || r.Reason != credential.NonceMismatch || !r.Unauthenticated {
 		t.Errorf("%v", err)
 	}
+	if asked.times != 1 {
+		t.Errorf("the trust source was asked %d times", asked.times)
+	}
+}
+
+type asker struct {
+	trust.Source
+	times int
+}
+
+func (a *asker) Accreditation(ctx context.Context, q trust.Query) (*trust.Accreditation, error) {
+	a.times++
+	return a.Source.Accreditation(ctx, q)
 }
 
 // asking counts what a stranger makes the verifier ask for.
@@ -164,5 +182,23 @@ func TestReceiveCardOfSeveralSignatures(t *testing.T) {
 	}
 	if _, err := credential.NewHolder(w.citizen).Receive(general, generate(t, pubkey.ES256).Public(), now); !errors.Is(err, credential.SignatureInvalid) {
 		t.Errorf("under a key that signed nothing: %v", err)
+	}
+}
+
+// Each way to a key is looked at once, however many signatures name it.
+func TestOthersAreDifferent(t *testing.T) {
+	w := newWorld(t)
+	one, two := signature{w.registry, `,"kid":"#key-1"`}, signature{w.other, `,"kid":"#key-2"`}
+	for n, c := range []struct {
+		signatures []signature
+		others     int
+	}{{[]signature{one}, 0}, {[]signature{one, one, one}, 0}, {[]signature{one, two, one, two, two}, 1}, {[]signature{one, two, {w.other, ``}}, 2}} {
+		p, err := credential.Parse(w.severally(c.signatures...), credential.SDJWTVC, disclosure.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := len(p.Others(strictjson.Inside{})); got != c.others {
+			t.Errorf("%d: %d others, want %d", n, got, c.others)
+		}
 	}
 }

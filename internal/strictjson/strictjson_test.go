@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"reflect"
 	"strings"
 	"testing"
@@ -67,6 +68,9 @@ func TestParseRefusesForItsReason(t *testing.T) {
 		{`"\udc00\ud800"`, strictjson.Encoding},
 		{`{"a":1,"a":1}`, strictjson.Duplicate},
 		{`{"a":1,"\u0061":1}`, strictjson.Duplicate},
+		{`{"\u0061":1,"a":1}`, strictjson.Duplicate},
+		{`{"b":1,"\u0061":1,"c":1,"a":1}`, strictjson.Duplicate},
+		{`{"":1,"":1}`, strictjson.Duplicate},
 		{`[{"x":{"a":1,"b":2,"a":3}}]`, strictjson.Duplicate},
 		{many + `"k3":1}`, strictjson.Duplicate},
 		{many + `"\u006b39":1}`, strictjson.Duplicate},
@@ -174,6 +178,43 @@ func plain(v strictjson.Value) any {
 		return out
 	}
 	return nil
+}
+
+// Objects of a few names, plain and with escapes, have a duplicate exactly if a map of their names says so.
+func TestDuplicatesAmongFewNames(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 7))
+	dup := 0
+	for range 30_000 {
+		var text strings.Builder
+		seen, want := map[string]bool{}, false
+		for i := range 1 + r.IntN(14) {
+			name := ""
+			for range r.IntN(3) {
+				name += string("abAB"[r.IntN(4)])
+			}
+			want = want || seen[name]
+			seen[name] = true
+			spelt := name
+			if r.IntN(4) == 0 && name != "" {
+				spelt = fmt.Sprintf(`\u%04x`, name[0]) + name[1:]
+			}
+			if i > 0 {
+				text.WriteByte(',')
+			}
+			fmt.Fprintf(&text, `"%s":%d`, spelt, i)
+		}
+		_, err := strictjson.Parse([]byte("{"+text.String()+"}"), strictjson.Limits{})
+		var e *strictjson.Error
+		if got := errors.As(err, &e) && e.Reason == strictjson.Duplicate; got != want || err != nil && !got {
+			t.Fatalf("{%s}: %v, duplicate %v", text.String(), err, want)
+		}
+		if want {
+			dup++
+		}
+	}
+	if dup < 5000 || dup > 29_000 {
+		t.Errorf("%d of 30,000 have duplicates", dup)
+	}
 }
 
 // AppendAsBase64URL writes what encoding/base64 writes, behind what is there, in place if there is room, and nothing further on.
