@@ -6,12 +6,14 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/khyer/khyer/credential"
 	"github.com/khyer/khyer/credential/status"
 	"github.com/khyer/khyer/did"
 	"github.com/khyer/khyer/disclosure"
+	"github.com/khyer/khyer/disclosure/dcql"
 	"github.com/khyer/khyer/internal/strictjson"
 	"github.com/khyer/khyer/verifier/trust"
 )
@@ -21,6 +23,7 @@ type attempt struct {
 	*Verifier
 	ctx    context.Context
 	expect Expect
+	query  *dcql.Credential // what the presentation answers, if it is one of an Answer
 	now    time.Time
 
 	// What was had for the key of one signature serves those of the others: a stranger may put sixteen on a card.
@@ -35,21 +38,38 @@ type attempt struct {
 func (a *attempt) binding() credential.Binding {
 	return credential.Binding{
 		Audience: a.expect.Audience, Nonce: a.expect.Nonce,
-		MaxAge: a.c.BindingAge, Skew: a.c.Skew, InsecureUnbound: a.expect.InsecureUnbound,
+		MaxAge: a.c.BindingAge, Skew: a.c.Skew, InsecureUnbound: a.expect.InsecureUnbound || a.query != nil && a.query.Unbound,
 	}
 }
 
 func (a *attempt) run(presentation []byte) (*Result, error) {
+	res := &Result{At: a.now}
+	card, err := a.check(presentation, res)
+	if err != nil {
+		return nil, err
+	}
+	if !a.card.Bound {
+		res.skip(KeyBindingNotChecked)
+	}
+	if err := a.replay(a.card.Bound); err != nil {
+		return nil, err
+	}
+	res.Cards = []Card{card}
+	return res, nil
+}
+
+// check makes every check but that of the replay guard.
+func (a *attempt) check(presentation []byte, res *Result) (none Card, err error) {
 	p, err := credential.Parse(presentation, credential.SDJWTVC, a.c.Limits)
 	if err != nil {
-		return nil, a.reject(err)
+		return none, a.reject(err)
 	}
-	if p.Hint().Type != a.expect.Type {
-		return nil, a.reject(TypeMismatch)
+	if !a.asksFor(p.Hint().Type) {
+		return none, a.reject(TypeMismatch)
 	}
 	verified, key, acc, err := a.signed(p)
 	if err != nil {
-		return nil, err
+		return none, err
 	}
 	// From here on the issuer speaks: hint was read from the bytes whose signature has just been verified.
 	a.card, a.issuer = verified, verified.Issuer
@@ -57,28 +77,33 @@ func (a *attempt) run(presentation []byte) (*Result, error) {
 		a.issuer = acc.Subject
 	}
 	if verified.IssuedAt.Before(key.from) && !verified.IssuedAt.IsZero() {
-		return nil, a.reject(IssuerKeyNotYetValid) // iat came from a disclosure, so that it was not known when the key was looked up
+		return none, a.reject(IssuerKeyNotYetValid) // iat came from a disclosure, so that it was not known when the key was looked up
+	}
+	if a.query != nil {
+		if err := a.choose(verified); err != nil {
+			return none, err
+		}
 	}
 	card, err := a.read(verified)
 	if err != nil {
-		return nil, err
+		return none, err
 	}
 	if err := a.checkType(verified, presentation); err != nil {
-		return nil, err
+		return none, err
 	}
 	card.Issuer, card.IssuerName, card.KeyID, card.Anchor = a.issuer, acc.Name, key.id, key.anchor
 	if card.Mechanism = acc.Mechanism; card.Mechanism == "" {
 		card.Mechanism = trust.ByDID
 	}
-	res := &Result{At: a.now}
-	if err := a.status(verified, acc, &card, res); err != nil {
-		return nil, err
+	return card, a.status(verified, acc, &card, res)
+}
+
+// asksFor tells whether a card of that type was asked for.
+func (a *attempt) asksFor(vct string) bool {
+	if a.query == nil {
+		return vct == a.expect.Type
 	}
-	if err := a.replay(verified, res); err != nil {
-		return nil, err
-	}
-	res.Cards = []Card{card}
-	return res, nil
+	return len(a.query.Types) == 0 || slices.Contains(a.query.Types, vct)
 }
 
 // signed verifies a presentation by the key that one of the issuer's signatures names. Of several signatures one that is good is enough,
@@ -161,7 +186,7 @@ func (a *attempt) status(v *credential.Verified, acc *trust.Accreditation, card 
 	}
 	if a.c.Status == nil {
 		if a.c.InsecureNoStatus {
-			res.Skipped = append(res.Skipped, StatusNotChecked)
+			res.skip(StatusNotChecked)
 			return nil
 		}
 		return &Inconclusive{Reason: StatusUnavailable}
@@ -196,9 +221,8 @@ func (a *attempt) status(v *credential.Verified, acc *trust.Accreditation, card 
 }
 
 // replay uses the nonce up. It comes last, so that nobody but the holder of an acceptable presentation can use up a nonce.
-func (a *attempt) replay(v *credential.Verified, res *Result) error {
-	if !v.Bound {
-		res.Skipped = append(res.Skipped, KeyBindingNotChecked)
+func (a *attempt) replay(bound bool) error {
+	if !bound {
 		return nil
 	}
 	// Ages were judged by the clock as it stood at the beginning. The guard forgets by its own, and must not do so while a slower attempt
@@ -230,6 +254,9 @@ func replayKey(audience, nonce string) [32]byte {
 // reject makes a Rejection of a Reason or of an error of a room below.
 func (a *attempt) reject(err error) *Rejection {
 	r := &Rejection{Unauthenticated: a.card == nil, Err: err}
+	if a.query != nil {
+		r.Query = a.query.ID
+	}
 	var d *disclosure.Error
 	switch {
 	case errors.As(err, &d):

@@ -13,6 +13,7 @@ type Reason = disclosure.Reason
 // Rejection says that a presentation is not acceptable.
 type Rejection struct {
 	Reason Reason
+	Query  string          // with VerifyAnswer, the credential query whose answer it is about; empty if it is about the whole
 	Path   disclosure.Path // of the claim that the reason is about, if there is one
 	// Near is, with ClaimMissing, the path of a claim that the card shows and whose name people would take for the one that was asked
 	// for: "Department " for "Department". Nothing is accepted because of it; the request has to be mended.

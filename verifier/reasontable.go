@@ -5,6 +5,7 @@ import (
 
 	"github.com/khyer/khyer/credential"
 	"github.com/khyer/khyer/disclosure"
+	"github.com/khyer/khyer/disclosure/dcql"
 	"github.com/khyer/khyer/verifier/trust"
 )
 
@@ -88,6 +89,11 @@ var reasons = []Info{
 	{Reason: CardSuspended, Meaning: "the status list says suspended", English: "This card is suspended by the office that issued it.", HelpCode: "C09", HTTPStatus: 403, Retry: false},
 	{Reason: CardStatusUnknown, Meaning: "the status list has a value without a meaning here", English: "This card cannot be accepted.", HelpCode: "C10", HTTPStatus: 403, Retry: false},
 	{Reason: StatusOutOfRange, Meaning: "the status index lies behind the end of the list", English: "This card cannot be accepted.", HelpCode: "C11", HTTPStatus: 403, Retry: false},
+	{Reason: HoldersDiffer, Meaning: "the cards of one answer are bound to different keys", English: "These cards do not belong together.", HelpCode: "C12", HTTPStatus: 403, Retry: false},
+	{Reason: LinkedClaimsDiffer, Meaning: "claims that must be equal across the cards of an answer are not", English: "These cards do not belong together.", HelpCode: "C13", HTTPStatus: 403, Retry: false},
+	{Reason: dcql.NotSatisfied, Meaning: "a card or a claim that the query asks for was not shown, or has another value than it names", English: "Something that was asked for was not shown.", HelpCode: "C14", HTTPStatus: 403, Retry: false},
+	{Reason: dcql.NotAskedFor, Meaning: "an answer to a credential query that is not there, or more cards than were asked for", English: "More was shown than was asked for. Please show less.", HelpCode: "C15", HTTPStatus: 403, Retry: false},
+	{Reason: dcql.Malformed, Meaning: "the query is no DCQL query", English: "Something is wrong on our side.", HelpCode: "E09", HTTPStatus: 500, Retry: false},
 	{Reason: trust.IssuerNotTrusted, Meaning: "nobody vouches for this issuer", English: "The office that signed this card is not accepted here.", HelpCode: "I01", HTTPStatus: 403, Retry: false},
 	{Reason: trust.TypeNotAccredited, Meaning: "the issuer may not issue this type, or not now", English: "The office that signed this card is not accepted here.", HelpCode: "I02", HTTPStatus: 403, Retry: false},
 	{Reason: trust.IssuerSuspended, Meaning: "the issuer's accreditation is suspended", English: "The office that signed this card is not accepted here at present.", HelpCode: "I14", HTTPStatus: 403, Retry: false},

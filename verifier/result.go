@@ -22,6 +22,12 @@ type Result struct {
 	At      time.Time
 }
 
+func (r *Result) skip(what Reason) {
+	if !slices.Contains(r.Skipped, what) {
+		r.Skipped = append(r.Skipped, what)
+	}
+}
+
 // Text returns a claim that is a JSON string, of the only card. The error is a *Misuse if the claim was not asked for, is no string,
 // or there are several cards.
 func (r *Result) Text(path ...any) (string, error) {
@@ -41,6 +47,7 @@ func (r *Result) Text(path ...any) (string, error) {
 
 // Card is one accepted card. Printing or logging it shows no claim.
 type Card struct {
+	Query      string // the credential query that it answers, with VerifyAnswer
 	Type       string // vct
 	Issuer     string // iss; for a card without it, the name in the certificate that the trust source knows
 	IssuerName string // as the trust source has it

@@ -24,6 +24,7 @@ import (
 	"github.com/khyer/khyer/credential/status"
 	"github.com/khyer/khyer/did"
 	"github.com/khyer/khyer/disclosure"
+	"github.com/khyer/khyer/disclosure/dcql"
 	"github.com/khyer/khyer/verifier/trust"
 )
 
@@ -68,11 +69,24 @@ type Expect struct {
 	// holder hid what is in it: that is no proof that there is nothing. An index counts the elements that are shown: if the
 	// holder hides the first of a list, the second is element 0 here. Ask for lists with nil, which means all that are shown.
 	Claims []disclosure.Path
+	// Query asks for several cards: then Type and Claims are empty, and VerifyAnswer takes the answer.
+	Query *dcql.Query
+	// DifferentHolders accepts an answer whose cards are bound to different keys: one-time cards, of which each has its own, or cards of several people.
+	// Each key has signed this request all the same. Linked must then say what makes the cards belong together.
+	DifferentHolders bool
+	// Linked names claims that were asked for and must be equal: each list one value.
+	Linked [][]Link
 	// RefuseSurplus rejects a presentation that discloses more than was asked. Otherwise the surplus is dropped, and its paths reported.
 	// What the issuer left in the clear beside or inside an asked claim is no surplus of the holder's.
 	RefuseSurplus bool
 	// InsecureUnbound accepts a presentation without key binding: whoever copied the card can make one. It shows in Result.Skipped.
 	InsecureUnbound bool
+}
+
+// Link is a claim of a card in an answer.
+type Link struct {
+	Query string // id of the credential query
+	Path  disclosure.Path
 }
 
 // Event is what Config.Observe is told. Issuer and Type are empty unless issuer and holder were verified.
@@ -133,6 +147,8 @@ func setDefault(d *time.Duration, to time.Duration) {
 
 func (e Expect) check() error {
 	switch {
+	case e.Query != nil || e.DifferentHolders || len(e.Linked) > 0:
+		return &Misuse{"Expect.Query, DifferentHolders and Linked are for VerifyAnswer"}
 	case e.Type == "":
 		return &Misuse{"Expect.Type is missing"}
 	case len(e.Claims) == 0:

@@ -54,7 +54,7 @@ var rooms = []room{
 	{"credential/status/pgstore", []string{"credential/status", "github.com/jackc/pgx/v5/..."}},
 	{"credential", []string{"disclosure", "did/pubkey", "credential/status", "internal/jose", "internal/strictjson"}},
 	{"verifier/trust", []string{"disclosure", "did", "did/pubkey", "internal/jws", "internal/strictjson"}},
-	{"verifier", []string{"disclosure", "did", "did/pubkey", "credential", "credential/status", "verifier/trust", "internal/strictjson"}},
+	{"verifier", []string{"disclosure", "disclosure/dcql", "did", "did/pubkey", "credential", "credential/status", "verifier/trust", "internal/strictjson"}},
 	{"verifier/online", []string{"did", "credential", "credential/status", "verifier", "verifier/trust", "internal/safehttp", "internal/strictjson"}},
 	{"verifier/telemetry", []string{"verifier", "go.opentelemetry.io/otel/..."}},
 	{"verifier/verifiertest", []string{"disclosure", "did", "did/pubkey", "did/didtest", "credential", "credential/status", "verifier", "verifier/trust"}},

@@ -1,0 +1,238 @@
+package verifier
+
+import (
+	"bytes"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/khyer/khyer/credential"
+	"github.com/khyer/khyer/did/pubkey"
+	"github.com/khyer/khyer/disclosure/dcql"
+	"github.com/khyer/khyer/internal/strictjson"
+)
+
+// Answer is a wallet's answer to a query: presentations by the id of the credential query that each of them answers (OpenID4VP section 8.1).
+type Answer map[string][][]byte
+
+// maxCards bounds the presentations of one answer.
+const maxCards = 32
+
+func (e Expect) checkAnswer() error {
+	switch {
+	case e.Query == nil:
+		return &Misuse{"Expect.Query is missing"}
+	case e.Type != "" || len(e.Claims) > 0:
+		return &Misuse{"Expect.Type and Claims do not go with Query"}
+	case e.InsecureUnbound:
+		return &Misuse{"Expect.InsecureUnbound does not go with Query, which says it of each card"}
+	case e.Audience == "" || e.Nonce == "":
+		return &Misuse{"Expect.Audience or Expect.Nonce is missing"}
+	case e.DifferentHolders && len(e.Linked) == 0:
+		return &Misuse{"Expect.DifferentHolders without Linked: nothing makes the cards belong together"}
+	}
+	for _, group := range e.Linked {
+		if len(group) < 2 {
+			return &Misuse{"Expect.Linked has a list of fewer than two claims"}
+		}
+		for _, l := range group {
+			i := slices.IndexFunc(e.Query.Credentials, func(c dcql.Credential) bool { return c.ID == l.Query })
+			if i < 0 || !slices.ContainsFunc(e.Query.Credentials[i].Claims, func(c dcql.Claim) bool { return slices.Equal(c.Path, l.Path) }) {
+				return &Misuse{"Expect.Linked names a claim that Query does not ask for"}
+			}
+		}
+	}
+	return nil
+}
+
+// VerifyAnswer verifies the presentations of several cards that answer one request. Each is verified as by Verify, with the claims that its
+// credential query asks for: those of the first claim set that was shown. All cards are bound to one holder key, unless the request states another
+// rule, and the nonce is used up once. One card that is not acceptable makes the answer not acceptable. The error is *Rejection, *Inconclusive
+// or *Misuse.
+//
+// What the query says of values is held against what was shown. Trusted authorities are hints for wallets: whom this deployment trusts
+// decides Config.Issuers.
+func (v *Verifier) VerifyAnswer(ctx context.Context, answer Answer, e Expect) (*Result, error) {
+	if v == nil || v.c.Now == nil {
+		return nil, &Misuse{"a Verifier is made by New"}
+	}
+	if err := e.checkAnswer(); err != nil {
+		return nil, err
+	}
+	begun := time.Now()
+	w := &whole{Verifier: v, ctx: ctx, expect: e, now: v.c.Now()}
+	res, err := w.run(answer)
+	if v.c.Observe != nil {
+		for _, event := range w.events(err, time.Since(begun)) {
+			v.c.Observe(ctx, event)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return res, nil
+}
+
+// whole is the verification of one answer.
+type whole struct {
+	*Verifier
+	ctx    context.Context
+	expect Expect
+	now    time.Time
+
+	attempts []*attempt // those that were made, the one that failed last
+}
+
+func (w *whole) run(answer Answer) (*Result, error) {
+	if err := w.asked(answer); err != nil {
+		return nil, err
+	}
+	res := &Result{At: w.now}
+	shown := map[string][]dcql.Candidate{}
+	for i := range w.expect.Query.Credentials {
+		c := &w.expect.Query.Credentials[i]
+		for _, presentation := range answer[c.ID] {
+			a := &attempt{Verifier: w.Verifier, ctx: w.ctx, expect: w.expect, query: c, now: w.now}
+			w.attempts = append(w.attempts, a)
+			card, err := a.check(presentation, res)
+			if err != nil {
+				return nil, err
+			}
+			card.Query = c.ID
+			res.Cards = append(res.Cards, card)
+			shown[c.ID] = append(shown[c.ID], candidate(a.card))
+		}
+	}
+	// Each answers its query; what is left is whether all that is required is there.
+	if err := withoutAuthorities(w.expect.Query).Satisfied(shown); err != nil {
+		return nil, w.reject(dcql.NotSatisfied, err)
+	}
+	if err := w.belongTogether(res); err != nil {
+		return nil, err
+	}
+	bound := false
+	for _, a := range w.attempts {
+		if bound = bound || a.card.Bound; !a.card.Bound {
+			res.skip(KeyBindingNotChecked)
+		}
+	}
+	if err := w.attempts[0].replay(bound); err != nil {
+		return nil, err
+	}
+	return res, nil
+}
+
+// asked looks at the form of an answer, before anything costs.
+func (w *whole) asked(answer Answer) error {
+	total := 0
+	for id, all := range answer {
+		i := slices.IndexFunc(w.expect.Query.Credentials, func(c dcql.Credential) bool { return c.ID == id })
+		total += len(all)
+		if i < 0 || len(all) > 1 && !w.expect.Query.Credentials[i].Multiple || total > maxCards {
+			return w.reject(dcql.NotAskedFor, nil)
+		}
+	}
+	if total == 0 {
+		return w.reject(dcql.NotSatisfied, nil)
+	}
+	return nil
+}
+
+// reject is about the answer as a whole. It is authenticated if every card in it was verified.
+func (w *whole) reject(r Reason, err error) error {
+	return &Rejection{Reason: r, Err: err, Unauthenticated: len(w.attempts) == 0}
+}
+
+// belongTogether holds the cards against the rule that the request states: one holder key, or linked claims, or both.
+func (w *whole) belongTogether(res *Result) error {
+	var holder pubkey.Key
+	for _, a := range w.attempts {
+		if w.expect.DifferentHolders || !a.card.Bound {
+			continue
+		}
+		if holder.IsZero() {
+			holder = a.card.Holder
+		} else if !holder.Equal(a.card.Holder) {
+			return w.reject(HoldersDiffer, nil)
+		}
+	}
+	for _, group := range w.expect.Linked {
+		var first []byte
+		for _, l := range group {
+			for _, card := range res.Cards {
+				if card.Query != l.Query {
+					continue
+				}
+				value, ok := card.Claim(l.Path)
+				if !ok {
+					return &Rejection{Reason: ClaimMissing, Query: l.Query, Path: l.Path}
+				}
+				if first == nil {
+					first = value
+				} else if !sameValue(first, value) {
+					return &Rejection{Reason: LinkedClaimsDiffer, Query: l.Query, Path: l.Path}
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// sameValue compares texts by their characters, and everything else as it is written.
+func sameValue(a, b []byte) bool {
+	v, err1 := strictjson.Parse(a, strictjson.Limits{Bytes: len(a), Depth: 1 << 10})
+	u, err2 := strictjson.Parse(b, strictjson.Limits{Bytes: len(b), Depth: 1 << 10})
+	if err1 != nil || err2 != nil {
+		return false
+	}
+	s, text1 := v.Text()
+	t, text2 := u.Text()
+	if text1 && text2 {
+		return s == t
+	}
+	return bytes.Equal(a, b)
+}
+
+// choose takes the claims of the first claim set that was shown for those that were asked for.
+func (a *attempt) choose(v *credential.Verified) error {
+	one := withoutAuthorities(&dcql.Query{Credentials: []dcql.Credential{*a.query}})
+	matches := one.Matches([]dcql.Candidate{candidate(v)})[a.query.ID]
+	if len(matches) == 1 {
+		a.expect.Claims = matches[0].Reveal
+		return nil
+	}
+	rejection := a.reject(dcql.NotSatisfied)
+	for _, c := range a.query.Claims {
+		if _, ok := v.Body.Claim(c.Path); !ok && len(a.query.ClaimSets) == 0 {
+			rejection.Reason, rejection.Path, rejection.Near = ClaimMissing, c.Path, v.Body.Near(strictjson.Inside{}, c.Path)
+			break
+		}
+	}
+	return rejection
+}
+
+func candidate(v *credential.Verified) dcql.Candidate {
+	return dcql.Candidate{Format: dcql.FormatSDJWT, Type: v.Type, Claims: v.Body.Claims(), Unbound: !v.Bound}
+}
+
+func withoutAuthorities(q *dcql.Query) *dcql.Query {
+	out := &dcql.Query{Credentials: slices.Clone(q.Credentials), Sets: q.Sets}
+	for i := range out.Credentials {
+		out.Credentials[i].Authorities = nil
+	}
+	return out
+}
+
+// events tells of each card of an accepted answer, and else of the card at which it failed.
+func (w *whole) events(err error, took time.Duration) (out []Event) {
+	if len(w.attempts) == 0 {
+		return []Event{(&attempt{Verifier: w.Verifier}).event(err, took)}
+	}
+	if err != nil {
+		return []Event{w.attempts[len(w.attempts)-1].event(err, took)}
+	}
+	for _, a := range w.attempts {
+		out = append(out, a.event(nil, took))
+	}
+	return out
+}
