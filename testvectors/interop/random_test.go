@@ -31,7 +31,11 @@ func (w *world) strict() bool { return w.kind == "ours" }
 
 func openWorld(t testing.TB, chain, registry string) *world {
 	t.Helper()
-	start := time.Now().Add(-30 * 24 * time.Hour)
+	return openWorldAt(t, chain, registry, time.Now().Add(-30*24*time.Hour))
+}
+
+func openWorldAt(t testing.TB, chain, registry string, start time.Time) *world {
+	t.Helper()
 	w := &world{kind: registry}
 	if chain == "anvil" {
 		w.ledger = openAnvilWith(t, "--no-mining", "--timestamp", fmt.Sprint(start.Unix()))

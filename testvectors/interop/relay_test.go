@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -30,9 +31,19 @@ type fault func(request []byte, honest func([]byte) []byte) (status int, body []
 
 func openRelay(t testing.TB, node string) *relay {
 	t.Helper()
+	return openRelayAt(t, "127.0.0.1", node)
+}
+
+// openRelayAt listens on an address of its own, since endpoints of one host count as one operator.
+func openRelayAt(t testing.TB, host, node string) *relay {
+	t.Helper()
+	listener, err := net.Listen("tcp4", host+":0")
+	if err != nil {
+		t.Fatal(err)
+	}
 	r := &relay{}
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, in *http.Request) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, in *http.Request) {
 		request, err := io.ReadAll(in.Body)
 		if err != nil {
 			return
@@ -69,7 +80,9 @@ func openRelay(t testing.TB, node string) *relay {
 		w.WriteHeader(status)
 		w.Write(body)
 	}))
-	server.Config.ErrorLog = nil
+	server.Listener.Close()
+	server.Listener = listener
+	server.Start()
 	r.url = server.URL
 	t.Cleanup(func() {
 		server.CloseClientConnections()
@@ -95,4 +108,69 @@ func callsOf(request []byte) int {
 		return len(batch)
 	}
 	return 1
+}
+
+// rpcCall is one call of a request, and what the node answered it.
+type rpcCall struct {
+	Method string
+	Params []any
+	Result any
+}
+
+// altered makes a liar of a function that changes the honest result of each call.
+func altered(t testing.TB, change func(*rpcCall)) fault {
+	return func(request []byte, honest func([]byte) []byte) (int, []byte) {
+		type one struct {
+			ID     json.RawMessage `json:"id"`
+			Method string          `json:"method"`
+			Params []any           `json:"params"`
+		}
+		var asked []one
+		single := json.Unmarshal(request, &asked) != nil
+		if single {
+			asked = make([]one, 1)
+			if err := json.Unmarshal(request, &asked[0]); err != nil {
+				t.Error(err)
+			}
+		}
+		answer := honest(request)
+		var answers []map[string]any
+		if single {
+			answer = append(append([]byte("["), answer...), ']')
+		}
+		if err := json.Unmarshal(answer, &answers); err != nil {
+			t.Error(err)
+			return http.StatusOK, answer
+		}
+		for _, a := range answers {
+			result, ok := a["result"]
+			if !ok {
+				continue
+			}
+			id, _ := json.Marshal(a["id"])
+			for _, q := range asked {
+				if string(q.ID) == string(id) {
+					c := &rpcCall{q.Method, q.Params, result}
+					change(c)
+					a["result"] = c.Result
+				}
+			}
+		}
+		var out []byte
+		var err error
+		if single {
+			out, err = json.Marshal(answers[0])
+		} else {
+			out, err = json.Marshal(answers)
+		}
+		if err != nil {
+			t.Error(err)
+		}
+		return http.StatusOK, out
+	}
+}
+
+// always answers the same.
+func always(status int, body string) fault {
+	return func([]byte, func([]byte) []byte) (int, []byte) { return status, []byte(body) }
 }
