@@ -87,6 +87,7 @@ func generate() map[string][]byte {
 	g.certificates()
 	g.statuses()
 	g.queries()
+	g.answers()
 	g.dids()
 	g.ethrFaults()
 	g.ethrDocuments()

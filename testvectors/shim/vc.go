@@ -11,19 +11,20 @@ import (
 	"github.com/khyer/khyer/credential"
 	"github.com/khyer/khyer/did"
 	"github.com/khyer/khyer/disclosure"
+	"github.com/khyer/khyer/disclosure/dcql"
 	"github.com/khyer/khyer/internal/strictjson"
 	"github.com/khyer/khyer/verifier"
 	"github.com/khyer/khyer/verifier/trust"
 )
 
-// verifyVC is vc.verify for one presentation of one card. Answers with several presentations and DCQL queries are what the library does
-// not have yet.
+// verifyVC is vc.verify: one presentation of one card with type and claims, or the answer to a query.
 func verifyVC(ctx context.Context, r *request) (answer, error) {
 	expect := request{v: r.v.Get("expect")}
-	if r.v.Get("presentations").Exists() || expect.v.Get("query").Exists() {
-		return nil, errUnsupported
+	several, now := expect.v.Get("query").Exists(), r.now()
+	var presentation []byte
+	if !several {
+		presentation = r.sdJWT("presentation")
 	}
-	presentation, now := r.sdJWT("presentation"), r.now()
 	lists := r.statusLists()
 	issuers := r.issuers(lists)
 	resolver := r.resolver()
@@ -56,13 +57,29 @@ func verifyVC(ctx context.Context, r *request) (answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	res, err := v.Verify(ctx, presentation, want)
+	var res *verifier.Result
+	if several {
+		if want.Query, err = dcql.Parse(expect.object("query")); err != nil {
+			return nil, unusable("expect.query: " + err.Error())
+		}
+		shown := r.presentations()
+		if r.err != nil {
+			return nil, nil
+		}
+		res, err = v.VerifyAnswer(ctx, shown, want)
+	} else {
+		res, err = v.Verify(ctx, presentation, want)
+	}
 	if err != nil {
 		return nil, err
 	}
 	cards := []answer{}
 	for _, c := range res.Cards {
-		claims, err := asked(c, want.Claims)
+		paths := want.Claims
+		if several {
+			paths = queried(want.Query, c)
+		}
+		claims, err := asked(c, paths)
 		if err != nil {
 			return nil, err
 		}
@@ -74,8 +91,45 @@ func verifyVC(ctx context.Context, r *request) (answer, error) {
 			"claims": claims, "issuer": c.Issuer, "key_id": c.KeyID, "status": status,
 			"surplus": append([]disclosure.Path{}, c.Surplus...),
 		})
+		if several {
+			cards[len(cards)-1]["query"] = c.Query
+		}
 	}
 	return answer{"cards": cards}, nil
+}
+
+// presentations reads a map from the id of a credential query to an array of presentations.
+func (r *request) presentations() verifier.Answer {
+	out := verifier.Answer{}
+	r.members("presentations", func(id string, v strictjson.Value) {
+		if v.Kind() != strictjson.Array {
+			r.fail("presentations", "is no object of arrays")
+		}
+		for e := range v.Elements() {
+			if e.Kind() == strictjson.Object {
+				out[id] = append(out[id], e.Raw())
+				continue
+			}
+			s, ok := e.Text()
+			if !ok {
+				r.fail("presentations", "has an element that is neither a string nor an object")
+			}
+			out[id] = append(out[id], []byte(s))
+		}
+	})
+	return out
+}
+
+// queried returns every claim that a card's credential query names: the card has those that it was asked for.
+func queried(q *dcql.Query, c verifier.Card) (paths []disclosure.Path) {
+	for _, of := range q.Credentials {
+		if of.ID == c.Query {
+			for _, claim := range of.Claims {
+				paths = append(paths, claim.Path)
+			}
+		}
+	}
+	return paths
 }
 
 // asked writes the claims of a card as an object: names lead inwards, and what an index or null points to stands in an array.
