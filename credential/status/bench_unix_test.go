@@ -31,7 +31,7 @@ func BenchmarkVerifyMillion(b *testing.B) {
 		data[i/8] |= 1 << (i % 8)
 	}
 	key := signer(b)
-	tok, err := status.Sign(context.Background(), key, "#key-1", status.Statement{URI: listURI, Issued: now.Add(-time.Hour), Expires: now.Add(time.Hour), Bits: 1, Data: data})
+	tok, err := status.Sign(context.Background(), status.By{Signer: key, KeyID: "#key-1"}, status.Statement{URI: listURI, Issued: now.Add(-time.Hour), Expires: now.Add(time.Hour), Bits: 1, Data: data})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -57,23 +57,35 @@ func deflate(data []byte) []byte {
 	return out.Bytes()
 }
 
-func appendHeader(alg pubkey.Algorithm, keyID string) ([]byte, error) {
-	if keyID == "" || !utf8.ValidString(keyID) {
+func (b By) header(key pubkey.Key, alg pubkey.Algorithm) ([]byte, error) {
+	if b.KeyID == "" && len(b.Chain) == 0 || !utf8.ValidString(b.KeyID) {
 		return nil, StatementMalformed
+	}
+	var chain []string
+	for i, c := range b.Chain {
+		if c == nil {
+			return nil, StatementMalformed
+		}
+		if i == 0 {
+			if leaf, err := pubkey.New(c.PublicKey); err != nil || !leaf.Equal(key) {
+				return nil, SigningKeyNotFit
+			}
+		}
+		chain = append(chain, base64.StdEncoding.EncodeToString(c.Raw)) // RFC 7515 section 4.1.6: base64, not base64url
 	}
 	return json.Marshal(struct {
 		Algorithm pubkey.Algorithm `json:"alg"`
-		KeyID     string           `json:"kid"`
+		KeyID     string           `json:"kid,omitempty"`
 		Type      string           `json:"typ"`
-	}{alg, keyID, tokenType})
+		Chain     []string         `json:"x5c,omitempty"`
+	}{alg, b.KeyID, tokenType, chain})
 }
 
 func appendBase64URL(dst, data []byte) []byte { return base64.RawURLEncoding.AppendEncode(dst, data) }
 
 // PublishConfig says how lists are published.
 type PublishConfig struct {
-	Signer pubkey.Signer // required
-	KeyID  string        // as Sign takes it; required
+	By // who signs; required
 	// Lifetime is how long a token is valid: required, at least a minute, at most 90 days. A verifier that can fetch no fresh list stops accepting
 	// cards when it ends. A list that has not changed is signed anew when half of it has passed.
 	Lifetime time.Duration
@@ -89,7 +101,7 @@ type PublishConfig struct {
 // URIs of those lists. If it is interrupted, what was not put is signed again the next time; the time in a list's tokens only grows.
 // Any number of processes may publish at once. Errors are a Reason, the store's, the signer's or Put's.
 func (r *Registry) Publish(ctx context.Context, c PublishConfig) (published []string, err error) {
-	if c.Signer == nil || c.KeyID == "" || c.Put == nil || c.Lifetime < time.Minute || c.Lifetime > 90*24*time.Hour || c.TTL < 0 || c.TTL > c.Lifetime {
+	if c.Signer == nil || c.KeyID == "" && len(c.Chain) == 0 || c.Put == nil || c.Lifetime < time.Minute || c.Lifetime > 90*24*time.Hour || c.TTL < 0 || c.TTL > c.Lifetime {
 		return nil, StatementMalformed
 	}
 	count := uint32(0)
@@ -117,7 +129,7 @@ func (r *Registry) publish(ctx context.Context, n uint32, c PublishConfig) (bool
 		if err != nil || s == nil {
 			return false, err
 		}
-		token, err := Sign(ctx, c.Signer, c.KeyID, *s)
+		token, err := Sign(ctx, c.By, *s)
 		if err != nil {
 			return false, err
 		}

@@ -52,7 +52,7 @@ func (s *server) list(t *testing.T, uri string, key pubkey.Key, at time.Time) *s
 func TestPublishSignsOnlyWhatChanged(t *testing.T) {
 	ctx, key, web, at := t.Context(), signer(t), &server{}, now
 	r := registry(t, func(c *status.RegistryConfig) { c.Cards, c.Now = 100, func() time.Time { return at } })
-	c := status.PublishConfig{Signer: key, KeyID: "#key-1", Lifetime: 24 * time.Hour, TTL: time.Hour, Put: web.put, Aggregation: "https://registry.example/status"}
+	c := status.PublishConfig{By: status.By{Signer: key, KeyID: "#key-1"}, Lifetime: 24 * time.Hour, TTL: time.Hour, Put: web.put, Aggregation: "https://registry.example/status"}
 	publish := func(want ...string) {
 		t.Helper()
 		got, err := r.Publish(ctx, c)
@@ -106,7 +106,7 @@ func TestPublishAfterAnInterruption(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := status.PublishConfig{Signer: key, KeyID: "#key-1", Lifetime: time.Hour, Put: web.put}
+	c := status.PublishConfig{By: status.By{Signer: key, KeyID: "#key-1"}, Lifetime: time.Hour, Put: web.put}
 	if got, err := r.Publish(ctx, c); !errors.Is(err, web.fail) || len(got) != 0 {
 		t.Errorf("%q %v", got, err)
 	}
@@ -127,7 +127,7 @@ func TestClockSetBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := status.PublishConfig{Signer: key, KeyID: "#key-1", Lifetime: time.Hour, Put: web.put}
+	c := status.PublishConfig{By: status.By{Signer: key, KeyID: "#key-1"}, Lifetime: time.Hour, Put: web.put}
 	if _, err := r.Publish(ctx, c); err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +172,7 @@ func TestPublishersAtOnce(t *testing.T) {
 				if err := r.Set(ctx, ref, status.Revoked, "by", "why"); err != nil {
 					t.Error(err)
 				}
-				_, err := r.Publish(ctx, status.PublishConfig{Signer: key, KeyID: "#key-1", Lifetime: time.Hour, Put: web.put})
+				_, err := r.Publish(ctx, status.PublishConfig{By: status.By{Signer: key, KeyID: "#key-1"}, Lifetime: time.Hour, Put: web.put})
 				if err != nil && !errors.Is(err, status.PublishFailed) {
 					t.Error(err)
 				}
@@ -180,7 +180,7 @@ func TestPublishersAtOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if _, err := r.Publish(ctx, status.PublishConfig{Signer: key, KeyID: "#key-1", Lifetime: time.Hour, Put: web.put}); err != nil {
+	if _, err := r.Publish(ctx, status.PublishConfig{By: status.By{Signer: key, KeyID: "#key-1"}, Lifetime: time.Hour, Put: web.put}); err != nil {
 		t.Error(err)
 	}
 	l := web.list(t, refs[0].URI, key.Public(), tick())
@@ -196,7 +196,7 @@ func TestPublishersAtOnce(t *testing.T) {
 
 func TestPublishIsConfigured(t *testing.T) {
 	web, key := &server{}, signer(t)
-	good := status.PublishConfig{Signer: key, KeyID: "#key-1", Lifetime: time.Hour, Put: web.put}
+	good := status.PublishConfig{By: status.By{Signer: key, KeyID: "#key-1"}, Lifetime: time.Hour, Put: web.put}
 	for name, change := range map[string]func(*status.PublishConfig){
 		"no signer": func(c *status.PublishConfig) { c.Signer = nil }, "no key id": func(c *status.PublishConfig) { c.KeyID = "" },
 		"no put": func(c *status.PublishConfig) { c.Put = nil }, "no life": func(c *status.PublishConfig) { c.Lifetime = 0 },

@@ -240,25 +240,33 @@ type Statement struct {
 	Data        []byte        // as NewList takes it; at least one byte, at most 16 MiB
 }
 
-// Sign makes a Status List Token. keyID becomes kid, under which verifiers look the signer's key up: for an issuer with a DID, "#" and
-// the fragment, or the whole DID URL. The signature is checked before it is returned. Errors are a Reason or the signer's.
-func Sign(ctx context.Context, signer pubkey.Signer, keyID string, s Statement) ([]byte, error) {
-	if signer == nil || len(signer.Public().Algorithms()) == 0 {
+// By says who signs a list, and where verifiers find the key: KeyID, or Chain, or both.
+type By struct {
+	Signer pubkey.Signer // required
+	// KeyID becomes kid: for an issuer with a DID, "#" and the fragment, or the whole DID URL; for one with metadata, the kid of the key there.
+	KeyID string
+	// Chain becomes x5c: the certificate of the signer's key, then those that lead to the root, which is not among them.
+	Chain []*x509.Certificate
+}
+
+// Sign makes a Status List Token. The signature is checked before it is returned. Errors are a Reason or the signer's.
+func Sign(ctx context.Context, by By, s Statement) ([]byte, error) {
+	if by.Signer == nil || len(by.Signer.Public().Algorithms()) == 0 {
 		return nil, SigningKeyNotFit
 	}
 	payload, err := s.payload()
 	if err != nil {
 		return nil, err
 	}
-	key := signer.Public()
+	key := by.Signer.Public()
 	alg := key.Algorithms()[0]
-	header, err := appendHeader(alg, keyID)
+	header, err := by.header(key, alg)
 	if err != nil {
 		return nil, err
 	}
 	token := appendBase64URL(nil, header)
 	token = appendBase64URL(append(token, '.'), payload)
-	sig, err := signer.Sign(ctx, alg, token)
+	sig, err := by.Signer.Sign(ctx, alg, token)
 	if err != nil {
 		return nil, err
 	}

@@ -50,7 +50,7 @@ func ExampleSign() {
 		panic(err)
 	}
 	published := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	token, err := status.Sign(context.Background(), key, "#key-1", status.Statement{
+	token, err := status.Sign(context.Background(), status.By{Signer: key, KeyID: "#key-1"}, status.Statement{
 		URI: "https://registry.example/status/1", Issued: published, Expires: published.AddDate(0, 0, 7), TTL: time.Hour,
 		Bits: 2, Data: []byte{0b_00_10_00_01, 0}, // card 0 is revoked, card 2 suspended
 	})
@@ -267,7 +267,7 @@ func TestSignedStatements(t *testing.T) {
 	ctx := context.Background()
 	good := status.Statement{URI: listURI, Issued: now.Add(-time.Hour), Expires: now.Add(time.Hour), Bits: 8, Data: []byte{0, 1, 2, 255},
 		TTL: time.Minute, Aggregation: "https://registry.example/status"}
-	tok, err := status.Sign(ctx, key, "#key-1", good)
+	tok, err := status.Sign(ctx, status.By{Signer: key, KeyID: "#key-1"}, good)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -299,17 +299,17 @@ func TestSignedStatements(t *testing.T) {
 	} {
 		s := good
 		c.change(&s)
-		if _, err := status.Sign(ctx, key, "#key-1", s); !errors.Is(err, c.want) {
+		if _, err := status.Sign(ctx, status.By{Signer: key, KeyID: "#key-1"}, s); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
 		}
 	}
-	if _, err := status.Sign(ctx, key, "", good); !errors.Is(err, status.StatementMalformed) {
+	if _, err := status.Sign(ctx, status.By{Signer: key, KeyID: ""}, good); !errors.Is(err, status.StatementMalformed) {
 		t.Errorf("no key id: %v", err)
 	}
-	if _, err := status.Sign(ctx, nil, "#key-1", good); !errors.Is(err, status.SigningKeyNotFit) {
+	if _, err := status.Sign(ctx, status.By{Signer: nil, KeyID: "#key-1"}, good); !errors.Is(err, status.SigningKeyNotFit) {
 		t.Errorf("no signer: %v", err)
 	}
-	if _, err := status.Sign(ctx, liar{key, signer(t).Public()}, "#key-1", good); !errors.Is(err, status.SigningKeyNotFit) {
+	if _, err := status.Sign(ctx, status.By{Signer: liar{key, signer(t).Public()}, KeyID: "#key-1"}, good); !errors.Is(err, status.SigningKeyNotFit) {
 		t.Errorf("a signer with another's key: %v", err)
 	}
 }

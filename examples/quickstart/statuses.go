@@ -74,7 +74,7 @@ func (s *scene) lost(ctx context.Context) error {
 	if err := statuses.Set(ctx, place, status.Revoked, "officer 12", "reported lost"); err != nil {
 		return err
 	}
-	_, err = statuses.Publish(ctx, status.PublishConfig{Signer: s.registry.key, KeyID: "#delegate-1", Lifetime: 24 * time.Hour, TTL: time.Hour, Put: web.put})
+	_, err = statuses.Publish(ctx, status.PublishConfig{By: status.By{Signer: s.registry.key, KeyID: "#delegate-1"}, Lifetime: 24 * time.Hour, TTL: time.Hour, Put: web.put})
 	if err != nil {
 		return err
 	}

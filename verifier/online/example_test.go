@@ -28,7 +28,7 @@ func Example() {
 	if err != nil {
 		panic(err)
 	}
-	token, err := status.Sign(context.Background(), key, "#key-1", status.Statement{
+	token, err := status.Sign(context.Background(), status.By{Signer: key, KeyID: "#key-1"}, status.Statement{
 		URI: "https://registry.example/lists/1", Issued: time.Now(), Expires: time.Now().Add(time.Hour), TTL: time.Minute,
 		Bits: 2, Data: []byte{0b_00_01_00_00}, // card 2 is revoked
 	})

@@ -132,7 +132,7 @@ func (w *world) online() *online.Online {
 // publish puts a list with one card's status at a URI.
 func (w *world) publish(uri, signer string, issued time.Time, ttl time.Duration, v status.Value) {
 	w.t.Helper()
-	token, err := status.Sign(context.Background(), w.keys[signer], "#key-1", status.Statement{
+	token, err := status.Sign(context.Background(), status.By{Signer: w.keys[signer], KeyID: "#key-1"}, status.Statement{
 		URI: uri, Issued: issued, Expires: issued.Add(time.Hour), TTL: ttl, Bits: 8, Data: []byte{byte(v)},
 	})
 	if err != nil {
@@ -269,7 +269,7 @@ func TestListsOfOtherPlaces(t *testing.T) {
 	w.is(list1, registry, 0, status.ListOfOtherURI)
 	for name, kid := range map[string]string{"another's key": health + "#key-1", "no fragment": registry, "no such key": "#key-2", "a longer name": registry + "x#key-1"} {
 		w := newWorld(t)
-		token, err := status.Sign(t.Context(), w.keys[registry], kid, status.Statement{URI: list1, Issued: w.clock(), Expires: w.clock().Add(time.Hour), Bits: 1, Data: []byte{0}})
+		token, err := status.Sign(t.Context(), status.By{Signer: w.keys[registry], KeyID: kid}, status.Statement{URI: list1, Issued: w.clock(), Expires: w.clock().Add(time.Hour), Bits: 1, Data: []byte{0}})
 		if err != nil {
 			t.Fatal(err)
 		}
