@@ -6,7 +6,8 @@ import { createInterface } from 'node:readline'
 import { digest, ES256, generateSalt } from '@sd-jwt/crypto-nodejs'
 import { SDJwtVcInstance } from '@sd-jwt/sd-jwt-vc'
 import { Resolver } from 'did-resolver'
-import { getResolver } from 'ethr-did-resolver'
+import { EthrDidController, getResolver } from 'ethr-did-resolver'
+import { JsonRpcProvider, Wallet } from 'ethers'
 
 const issuer = await ES256.generateKeyPair()
 const holder = await ES256.generateKeyPair()
@@ -38,6 +39,33 @@ const ops = {
 
   // What a verifier sees: {payload, header, kb}. Without a nonce the peer looks at no key binding; it has no place for an audience.
   verify: async ({ sdjwt: shown, issuer: key, nonce }) => (await sdjwt(key)).verify(shown, { keyBindingNonce: nonce }),
+
+  // What npm's own writer does to an identity, each step a transaction: [operation, ...arguments]; what is to be
+  // signed it signs itself. Gas limits are its own. Answers the block of each step.
+  write: async ({ key, rpc, registry, chainId, name, steps }) => {
+    const provider = new JsonRpcProvider(rpc, chainId, { staticNetwork: true, pollingInterval: 20, cacheTimeout: -1 })
+    const wallet = new Wallet(key, provider)
+    const controller = new EthrDidController(`did:ethr:${name}:${wallet.address}`, undefined, wallet, name, undefined, undefined, registry, false)
+    const blocks = []
+    try {
+      for (const [operation, ...args] of steps) {
+        if (operation === 'changeOwnerSigned') {
+          const { v, r, s } = wallet.signingKey.sign(await controller.createChangeOwnerHash(args[0]))
+          args.push({ sigV: v, sigR: r, sigS: s })
+        }
+        blocks.push((await controller[operation](...args)).blockNumber)
+      }
+      return { did: controller.did, owner: await controller.getOwner(wallet.address), blocks }
+    } finally {
+      provider.destroy()
+    }
+  },
+
+  // What a client of DID Resolution's HTTP binding gets: {status, type, body}.
+  fetch: async ({ url, accept }) => {
+    const r = await fetch(url, { headers: { accept }, redirect: 'manual' })
+    return { status: r.status, type: r.headers.get('content-type'), body: await r.text() }
+  },
 
   // The same for many DID URLs at once, with one resolver. The chain must rest meanwhile.
   resolveAll: async ({ dids, rpc, registry, chainId, name }) => {
