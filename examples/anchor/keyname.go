@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/pem"
 	"errors"
 	"io"
@@ -17,6 +18,18 @@ import (
 // howKeysAreNamed stands in the help of every command about keys.
 const howKeysAreNamed = `A key is a file with a public key (PEM or JWK), a Multikey (z…), or, if the DID has it or had it, its id (#delegate-1) or thumbprint.
 Private keys of issuers have no business here: they stay in the HSM.`
+
+// withoutDashes writes the thumbprints that begin with a dash, one in 64 does, as fragments: nobody in a hurry should have to know why his is
+// taken for a flag.
+func withoutDashes(args []string) []string {
+	args = slices.Clone(args)
+	for i, a := range args {
+		if raw, err := base64.RawURLEncoding.Strict().DecodeString(a); err == nil && len(raw) == 32 && a[0] == '-' {
+			args[i] = "#" + a
+		}
+	}
+	return args
+}
 
 // keys finds the keys that are meant. The DID is resolved at most once, and only if a key is named by what its document says.
 func (w *writing) keys(ctx context.Context, args []string) (found []pubkey.Key, err error) {

@@ -72,7 +72,7 @@ func run(ctx context.Context, args []string, p *page) int {
 		}
 	}
 	do := c.prepare(flags)
-	if err := flags.Parse(args); err != nil {
+	if err := flags.Parse(withoutDashes(args)); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return done
 		}
