@@ -61,6 +61,7 @@ var rooms = []room{
 	{"examples/first", []string{"disclosure", "did/pubkey", "did/didjwk", "credential", "verifier", "verifier/trust"}},
 	{"examples/quickstart", []string{"disclosure", "did", "did/pubkey", "did/didethr", "did/didethr/anchor", "did/didethr/ethrtest", "credential", "credential/catalogue", "credential/status", "verifier", "verifier/online", "verifier/trust"}},
 	{"examples/anchor", []string{"disclosure", "did", "did/pubkey", "did/didethr", "did/didethr/anchor", "did/didethr/ethrtest", "credential", "verifier", "verifier/trust"}},
+	{"examples/resolver", []string{"did", "did/didkey", "did/didjwk", "did/didweb", "did/didethr", "did/resolverhttp"}},
 	{"examples/issue-batch", []string{"disclosure", "did/pubkey", "did/didjwk", "credential", "credential/catalogue", "credential/status"}},
 	{"testvectors", nil},
 	{"testvectors/differential", nil},
