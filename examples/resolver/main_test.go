@@ -61,7 +61,8 @@ func TestServed(t *testing.T) {
 		"did:jwk:e30":                                              400,
 		"did:nobody:1234":                                          501,
 		"did:ethr:0x1:0x00":                                        400,
-		"did:web:127.0.0.1":                                        500, // an address that is not public
+		"did:web:127.0.0.1":                                        400, // no domain name
+		"did:web:localhost":                                        500, // an address that is not public
 	} {
 		res, err := http.Get(strings.TrimSpace(base) + id)
 		if err != nil {
