@@ -109,10 +109,11 @@ func lies() map[string]func(c *chain) {
 func TestOneLiarOfThreeNeverWins(t *testing.T) {
 	for name, lie := range lies() {
 		t.Run(name, func(t *testing.T) {
-			for place := range 3 {
+			for place := range 6 {
 				for _, late := range []bool{false, true} {
 					first, _, id := busy()
-					first.sums = true
+					first.sums = place < 3
+					place := place % 3
 					nodes := []*chain{first, first.twin(), first.twin()}
 					r := operators(t, 2, func(c *Config) { c.Client = &http.Client{Timeout: 5 * time.Second} }, nodes...)
 					want, err := r.Resolve(t.Context(), id, did.At{})
@@ -170,6 +171,25 @@ func TestLiesAgainstOneOther(t *testing.T) {
 				t.Errorf("error %v, want %s", err, code)
 			}
 		})
+	}
+}
+
+// TestLiarAboutAnOldBlock: the block that is asked about by its number must be the same one too.
+func TestLiarAboutAnOldBlock(t *testing.T) {
+	first, _, id := busy()
+	nodes := []*chain{first, first.twin(), first.twin()}
+	nodes[0].tamper = func(method string, params []any, result any) any {
+		if method == "eth_getBlockByNumber" && params[0] == "0xa" {
+			return header(Block{10, [32]byte{9}, first.blocks[10].Time + 1})
+		}
+		return result
+	}
+	res, err := operators(t, 2, nil, nodes...).Resolve(t.Context(), id, did.At{Block: 10})
+	if err != nil || res.Anchor.Hash != first.blocks[10].Hash || res.Anchor.Trust != "agreed" {
+		t.Errorf("%+v, %v", res, err)
+	}
+	if _, err := operators(t, 2, nil, nodes[:2]...).Resolve(t.Context(), id, did.At{Block: 10}); !errors.Is(err, did.Disagreement) {
+		t.Errorf("error %v, want disagreement", err)
 	}
 }
 

@@ -117,6 +117,37 @@ func TestOneNodesWordIsNotAnothers(t *testing.T) {
 	}
 }
 
+// TestWalkAcrossAReorganisation: a walk does not end at a known history whose last block is gone.
+func TestWalkAcrossAReorganisation(t *testing.T) {
+	c := newChain()
+	a, id := issuer(1)
+	c.mine(1)
+	c.attribute(a, veriKey, p256Value(1), never)
+	c.tamper = func(method string, params []any, result any) any {
+		if method == "eth_getLogs" {
+			if f := params[0].(map[string]any); f["fromBlock"] != f["toBlock"] {
+				return &rpcError{-32005, "block range is too large"}
+			}
+		}
+		return result
+	}
+	r := c.serve(t, func(c *Config) { c.Finality = "latest" })
+	if _, err := r.Resolve(t.Context(), id, did.At{}); err != nil {
+		t.Fatal(err)
+	}
+	c.fork(9)
+	for i := range 2 {
+		c.mine(1)
+		c.attribute(a, veriKey, p256Value(2+i), never)
+	}
+	got, err := r.Resolve(t.Context(), id, did.At{})
+	r.cache = newCache()
+	want, wantErr := r.Resolve(t.Context(), id, did.At{})
+	if err != nil || wantErr != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, %v; want %+v, %v", got, err, want, wantErr)
+	}
+}
+
 // TestPointsInTimeFromMemory: a known history answers questions about blocks, times and anchors too, if the node confirms it.
 func TestPointsInTimeFromMemory(t *testing.T) {
 	c, a, id := busy()

@@ -319,6 +319,29 @@ func TestWatchBelievesNoLogThatIsMissing(t *testing.T) {
 	}
 }
 
+// TestWatchGivesUpOnAFlood: more logs than a history may have are not looked through, and nothing that was known counts as confirmed.
+func TestWatchGivesUpOnAFlood(t *testing.T) {
+	w := newWatched(t)
+	a, id := issuer(1)
+	_, quiet := issuer(2)
+	w.see(1)
+	w.expect(id, 1, 1)
+	w.expect(quiet, 1, 1)
+	w.mine(1)
+	for range 3 {
+		w.attribute(a, "did/svc/X", nil, never)
+	}
+	w.tamper = func(m string, _ []any, result any) any {
+		if l, ok := result.([]any); ok && m == "eth_getLogs" && len(l) > 0 {
+			return slices.Repeat(l, maxEvents/3+1)
+		}
+		return result
+	}
+	w.see(1)
+	w.expect(quiet, 1, 1)
+	w.expect(quiet, 1, 0)
+}
+
 // TestWatchSeesReorganisations: what was read from blocks that are gone is dropped, what is older is kept.
 func TestWatchSeesReorganisations(t *testing.T) {
 	w := newWatched(t)
