@@ -227,6 +227,12 @@ func (a *attempt) keyOfDID(h credential.Hint, method string, acc *trust.Accredit
 		signed = a.now // a card that does not say when it was signed needs a key that is valid now
 	}
 	key, err := r.Key(method, did.AssertionMethod, signed)
+	if errors.Is(err, did.KeyNotFound) && r.Anchor.Chain != "" && h.IssuedAt.After(r.Anchor.Time) {
+		// The card says that it was signed after the block that was read: its key may be younger than that. This ends when the
+		// block that is read is younger than the card, and never makes anything acceptable.
+		wait := min(max(h.IssuedAt.Sub(r.Anchor.Time), 10*time.Second), 20*time.Minute)
+		return issuerKey{}, &Inconclusive{Reason: IssuerKeyNotFinal, RetryAfter: wait}
+	}
 	if err != nil {
 		return issuerKey{}, a.keyFault(err)
 	}

@@ -33,6 +33,7 @@ const (
 	ChainGarbled         Reason = "chain_answer_garbled"        // the node answered something that is no answer
 	ChainIncomplete      Reason = "chain_answer_incomplete"     // the node's answer has a hole
 	ChainStale           Reason = "chain_head_stale"            // the block that the issuer's DID was read at, the newest finalized one by default, is too old
+	IssuerKeyNotFinal    Reason = "issuer_key_not_final"        // the block that the issuer's DID was read at does not have the key that the card names, and is older than the card
 	ChainWrong           Reason = "chain_is_another"            // the node serves another chain or registry
 	MetadataUnavailable  Reason = "issuer_metadata_unavailable" // the JWT VC Issuer Metadata could not be had
 	HostNotAllowed       Reason = "issuer_host_not_allowed"     // the metadata lead to a host that the trust entry does not name

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/khyer/khyer/did"
 	"github.com/khyer/khyer/did/pubkey"
 	"github.com/khyer/khyer/verifier"
 )
@@ -79,4 +80,34 @@ func TestBackdatedCardFromStolenKey(t *testing.T) {
 		w.claims["iat"], w.issuer.Compromised = iat.Unix(), []string{w.registry.Public().Thumbprint()}
 		w.rejected(verifier.IssuerKeyCompromised, true)
 	}
+}
+
+// TestCardOfAFreshKey: a card that was signed after the block that is read, by a key that is not in it. Nothing is known about such a key, and
+// only about such a one; when the block is younger than the card, the key is there or never was.
+func TestCardOfAFreshKey(t *testing.T) {
+	anchor := func(w *world, age time.Duration) {
+		w.subject.Anchor = did.Anchor{Chain: "eip155:1", Block: 9, Time: now.Add(-age), Tag: "finalized"}
+	}
+	w := newWorld(t) // its card was signed an hour ago
+	w.config.AnchorAge = 24 * time.Hour
+	w.kid = registry + "#key-2"
+	anchor(w, 2*time.Hour)
+	w.inconclusive(verifier.IssuerKeyNotFinal)
+	w = newWorld(t)
+	w.kid = registry + "#key-2"
+	anchor(w, 10*time.Minute)
+	w.rejected(verifier.IssuerKeyUnknown, true)
+	w = newWorld(t)
+	w.kid = registry + "#key-2"
+	w.claims = map[string]any{"iat": nil} // it does not say when
+	anchor(w, 10*time.Minute)
+	w.rejected(verifier.IssuerKeyUnknown, true)
+	w = newWorld(t) // a document without a chain has no age
+	w.kid = registry + "#key-2"
+	w.rejected(verifier.IssuerKeyUnknown, true)
+	w = newWorld(t) // a key that was revoked is not unknown
+	w.config.AnchorAge = 24 * time.Hour
+	w.subject.Keys[0].Revoked = now.Add(-3 * time.Hour)
+	anchor(w, 2*time.Hour)
+	w.rejected(verifier.IssuerKeyRevoked, true)
 }

@@ -159,3 +159,22 @@ func TestForgetfulAgency(t *testing.T) {
 		}
 	})
 }
+
+// TestCardOfAKeyThatIsNotFinal: an officer anchors a key and signs with it before the block is final. The agency does not know the key yet, says so, and
+// accepts the card when it does.
+func TestCardOfAKeyThatIsNotFinal(t *testing.T) {
+	newDrill(t, func(d *drill) {
+		office := d.office()
+		office.anchorKey()
+		d.days(10)
+		a := d.agency("finalized", entry(office))
+		fresh := office.anchorKey()
+		d.tick(2)
+		card := office.sign(fresh, time.Now())
+		if got := a.ask(card); got != "inconclusive issuer_key_not_final" {
+			t.Errorf("before: %s", got)
+		}
+		d.tick(70)
+		a.want("after", card, "accepted")
+	})
+}
