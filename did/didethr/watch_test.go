@@ -319,6 +319,24 @@ func TestWatchBelievesNoLogThatIsMissing(t *testing.T) {
 	}
 }
 
+// TestWatchWantsEveryParent: headers between the last block and the newest must be one chain.
+func TestWatchWantsEveryParent(t *testing.T) {
+	w := newWatched(t)
+	w.see(1)
+	w.mine(4)
+	w.tamper = func(m string, p []any, result any) any {
+		if h, ok := result.(map[string]any); ok && m == "eth_getBlockByNumber" && p[0] == "0xb" {
+			h["hash"] = hex32([32]byte{9})
+		}
+		return result
+	}
+	if _, err := w.look(); !errors.Is(err, did.IncompleteAnswer) {
+		t.Errorf("error %v, want incompleteAnswer", err)
+	}
+	w.tamper = nil
+	w.see(2)
+}
+
 // TestWatchGivesUpOnAFlood: more logs than a history may have are not looked through, and nothing that was known counts as confirmed.
 func TestWatchGivesUpOnAFlood(t *testing.T) {
 	w := newWatched(t)
