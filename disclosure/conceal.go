@@ -284,28 +284,30 @@ func (c *concealer) appendPlaceholder(dst []byte) []byte {
 	return dst
 }
 
-// disclose makes a disclosure and appends its digest to sums.
+// disclose makes a disclosure and appends its digest to sums. It works on variables of its own, because c lives long and the garbage
+// collector notes each pointer that is put into it.
 func (c *concealer) disclose(name, value []byte) {
-	from := len(c.texts)
+	texts := c.texts
+	from := len(texts)
 	if c.encode != nil {
 		d, err := c.encode(name, value)
 		if err != nil {
 			c.fail(err)
 		}
-		c.texts = append(c.texts, d...)
+		texts = append(texts, d...)
 	} else {
-		salt := c.salt(saltBytes)
-		c.text = strictjson.AppendAsBase64URL(append(c.text[:0], `["`...), salt)
-		c.text = append(c.text, `",`...)
+		text := strictjson.AppendAsBase64URL(append(c.text[:0], `["`...), c.salt(saltBytes))
+		text = append(text, `",`...)
 		if name != nil {
-			c.text = append(append(c.text, name...), ',')
+			text = append(append(text, name...), ',')
 		}
-		c.text = append(append(c.text, value...), ']')
-		c.texts = strictjson.AppendAsBase64URL(c.texts, c.text)
+		text = append(append(text, value...), ']')
+		texts = strictjson.AppendAsBase64URL(texts, text)
+		c.text = text
 	}
-	sum := hashOf(c.hash, c.texts[from:])
+	sum := hashOf(c.hash, texts[from:])
 	c.sums = append(c.sums, sum[:c.hash.Size()]...)
-	c.texts = append(c.texts, '~')
+	c.texts = append(texts, '~')
 }
 
 // decoy appends a digest that no disclosure has (section 4.2.5).
