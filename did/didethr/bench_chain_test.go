@@ -9,6 +9,7 @@ import (
 	"math/big"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -23,9 +24,16 @@ import (
 type line struct {
 	delay    time.Duration
 	plain    bool
+	mu       sync.Mutex
 	requests int
 	calls    int
 	last     []byte // the newest request
+}
+
+func (l *line) count() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.requests
 }
 
 const historySelector = "931c7c68" // history(address)
@@ -38,9 +46,11 @@ func (l *line) RoundTrip(r *http.Request) (*http.Response, error) {
 	if l.plain {
 		body = bytes.ReplaceAll(body, []byte("0x"+historySelector), []byte("0x00000000"))
 	}
+	l.mu.Lock()
 	l.requests++
 	l.calls += bytes.Count(body, []byte(`"method"`))
 	l.last = body
+	l.mu.Unlock()
 	r = r.Clone(r.Context())
 	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	time.Sleep(l.delay)
@@ -121,18 +131,19 @@ func BenchmarkResolve(b *testing.B) {
 	for _, changes := range []int{0, 1, 10, 100, 1000} {
 		h := newHistory(b, changes)
 		for _, way := range []struct {
-			name string
-			line line
-		}{{"", line{}}, {"/delay", line{delay: 50 * time.Millisecond}}, {"/plain", line{plain: true}}, {"/plain/delay", line{plain: true, delay: 50 * time.Millisecond}}} {
+			name  string
+			delay time.Duration
+			plain bool
+		}{{"", 0, false}, {"/delay", 50 * time.Millisecond, false}, {"/plain", 0, true}, {"/plain/delay", 50 * time.Millisecond, true}} {
 			b.Run(fmt.Sprintf("%d/cold%s", changes, way.name), func(b *testing.B) {
-				h.run(b, changes, way.line, func(l *line) *didethr.Resolver { return h.resolver(b, l) })
+				h.run(b, changes, &line{delay: way.delay, plain: way.plain}, func(l *line) *didethr.Resolver { return h.resolver(b, l) })
 			})
-			if way.line.plain {
+			if way.plain {
 				continue
 			}
 			b.Run(fmt.Sprintf("%d/warm%s", changes, way.name), func(b *testing.B) {
 				var r *didethr.Resolver
-				h.run(b, changes, way.line, func(l *line) *didethr.Resolver {
+				h.run(b, changes, &line{delay: way.delay, plain: way.plain}, func(l *line) *didethr.Resolver {
 					if r == nil {
 						r = h.resolver(b, l)
 						h.resolve(b, r, changes)
@@ -152,8 +163,8 @@ func (h *history) resolve(b *testing.B, r *didethr.Resolver, changes int) {
 	}
 }
 
-func (h *history) run(b *testing.B, changes int, l line, next func(*line) *didethr.Resolver) {
-	h.resolve(b, next(&l), changes) // opens the connection
+func (h *history) run(b *testing.B, changes int, l *line, next func(*line) *didethr.Resolver) {
+	h.resolve(b, next(l), changes) // opens the connection
 	var floor, whole time.Duration
 	client := http.Client{Transport: &line{delay: l.delay}}
 	again := l.last
@@ -179,7 +190,7 @@ func (h *history) run(b *testing.B, changes int, l line, next func(*line) *didet
 	bare()
 	floor = 0
 	for b.Loop() {
-		r := next(&l)
+		r := next(l)
 		if n++; n%2 == 0 {
 			bare()
 		}
