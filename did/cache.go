@@ -20,6 +20,9 @@ const (
 // time limit of its own; each caller stops waiting when its own context ends, with Unavailable. At most 4096 answers are kept, and 64 MiB
 // of them.
 //
+// What it answers may be as old as keep: a key that was revoked meanwhile still counts. A didethr.Resolver needs no Cache to be fast: it keeps what it
+// has read and asks in one small request whether that still holds, and under its Watch it need not even ask.
+//
 // Callers share the returned *Resolution: it must not be changed. A keep that is not positive returns r itself.
 func Cache(r Resolver, keep time.Duration) Resolver {
 	if keep <= 0 {

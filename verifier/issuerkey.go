@@ -282,6 +282,8 @@ func (a *attempt) resolveFault(err error) error {
 		return &Inconclusive{Reason: ChainGarbled, Err: err, RetryAfter: 10 * time.Second}
 	case did.IncompleteAnswer:
 		return &Inconclusive{Reason: ChainIncomplete, Err: err, RetryAfter: 10 * time.Second}
+	case did.Disagreement:
+		return &Inconclusive{Reason: ChainDisagreement, Err: err, RetryAfter: 10 * time.Second}
 	case did.StaleAnswer:
 		return &Inconclusive{Reason: ChainStale, Err: err, RetryAfter: time.Minute}
 	case did.WrongChain:

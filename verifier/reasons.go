@@ -32,6 +32,7 @@ const (
 	ChainUnavailable     Reason = "chain_unavailable"           // the node did not answer
 	ChainGarbled         Reason = "chain_answer_garbled"        // the node answered something that is no answer
 	ChainIncomplete      Reason = "chain_answer_incomplete"     // the node's answer has a hole
+	ChainDisagreement    Reason = "chain_disagreement"          // the operators of the chain that were asked contradict each other
 	ChainStale           Reason = "chain_head_stale"            // the block that the issuer's DID was read at, the newest finalized one by default, is too old
 	IssuerKeyNotFinal    Reason = "issuer_key_not_final"        // the block that the issuer's DID was read at does not have the key that the card names, and is older than the card
 	ChainWrong           Reason = "chain_is_another"            // the node serves another chain or registry

@@ -292,7 +292,7 @@ func TestOneOfManyRacingPostsIsAccepted(t *testing.T) {
 
 func TestInconclusive(t *testing.T) {
 	for code, want := range map[did.Code]verifier.Reason{
-		did.Unavailable: verifier.ChainUnavailable, did.GarbledAnswer: verifier.ChainGarbled, did.IncompleteAnswer: verifier.ChainIncomplete,
+		did.Disagreement: verifier.ChainDisagreement, did.Unavailable: verifier.ChainUnavailable, did.GarbledAnswer: verifier.ChainGarbled, did.IncompleteAnswer: verifier.ChainIncomplete,
 		did.StaleAnswer: verifier.ChainStale, did.WrongChain: verifier.ChainWrong, did.UnknownNetwork: verifier.NetworkUnknown,
 		did.MethodNotSupported: verifier.MethodUnknown, did.InternalError: verifier.ResolverFailed,
 	} {

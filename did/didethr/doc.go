@@ -13,8 +13,8 @@
 // has never given either, events of a block after its first can still be missing unseen. Whatever
 // does not fit is asked for again, pinned to one block, and is IncompleteAnswer if it still does not fit.
 //
-// A node that lies on purpose can still invent a whole chain. Against that help one's own node and, later, agreement of several
-// operators and proofs.
+// A node that lies on purpose can still invent a whole chain. Against that help one's own node, agreement of several operators
+// (Network.Agree), and later proofs.
 //
 // Which events exist is decided by the time of the block read, never by the local clock. Whether a key has expired is decided by the
 // later of the two. The default is the newest finalized block; Anchor says what was read.

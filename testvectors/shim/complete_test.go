@@ -51,6 +51,7 @@ var notByVectors = map[string]string{
 	"chain_answer_incomplete":  "documents stand in the request",
 	"chain_head_stale":         "documents stand in the request",
 	"issuer_key_not_final":     "documents stand in the request",
+	"chain_disagreement":       "documents stand in the request",
 	"chain_is_another":         "documents stand in the request",
 	"replay_guard_failed":      "one request is one guard",
 	"status_not_checked":       "in Result.Skipped, no verdict",
