@@ -50,7 +50,7 @@ var rooms = []room{
 	{"did/didethr/ethrtest", []string{"did/didethr", "internal/ethrpc", "internal/strictjson", goEthereum, "github.com/holiman/uint256"}},
 	{"credential/catalogue", []string{"disclosure", "internal/strictjson"}},
 	{"credential/status", []string{"did/pubkey", "internal/jws", "internal/strictjson"}},
-	{"credential/status/boltstore", []string{"credential/status", "go.etcd.io/bbolt"}},
+	{"credential/status/boltstore", []string{"credential/status", "go.etcd.io/bbolt/..."}},
 	{"credential/status/pgstore", []string{"credential/status", "github.com/jackc/pgx/v5/..."}},
 	{"credential", []string{"disclosure", "did/pubkey", "credential/status", "internal/jose", "internal/strictjson"}},
 	{"verifier/trust", []string{"disclosure", "did", "did/pubkey", "internal/jws", "internal/strictjson"}},

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 
 	"github.com/khyer/khyer/credential/status"
 )
@@ -39,7 +40,7 @@ func (s *store) with(ctx context.Context, f func(*bbolt.DB) error) error {
 			return err
 		}
 		db, err := bbolt.Open(s.path, 0o600, &bbolt.Options{Timeout: 100 * time.Millisecond})
-		if errors.Is(err, bbolt.ErrTimeout) {
+		if errors.Is(err, bolterrors.ErrTimeout) {
 			continue
 		}
 		if err != nil {
