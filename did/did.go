@@ -33,8 +33,11 @@ type Anchor struct {
 	Block uint64    // number of the block that was read
 	Hash  [32]byte  // its hash
 	Time  time.Time // its time
-	Tag   string    // the finality asked for: finalized, safe, latest or a number
-	Trust string    // asserted (one node said so), agreed (several operators), proved
+	// Newest is the time of the newest block, final or not, where the method knows it: no right clock is behind it. It is zero in answers
+	// about the past.
+	Newest time.Time
+	Tag    string // the finality asked for: finalized, safe, latest or a number
+	Trust  string // asserted (one node said so), agreed (several operators), proved
 }
 
 // At asks for a document as of a block or a time. The zero value asks for the method's default, the newest finalized state.

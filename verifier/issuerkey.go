@@ -222,6 +222,11 @@ func (a *attempt) keyOfDID(h credential.Hint, method string, acc *trust.Accredit
 		err := fmt.Errorf("block %d (%s) is %v old, Config.AnchorAge is %v", r.Anchor.Block, r.Anchor.Tag, age.Round(time.Second), a.c.AnchorAge)
 		return issuerKey{}, &Inconclusive{Reason: ChainStale, RetryAfter: time.Minute, Err: err}
 	}
+	if ahead := r.Anchor.Newest.Sub(a.now); ahead > max(a.c.Skew, 0)+max(a.c.Now().Sub(a.now), 0) {
+		// The chain goes on by its own clock. What this one says of expiry, here and in the card, cannot be relied on.
+		err := fmt.Errorf("the newest block is %v ahead of this machine's clock", ahead.Round(time.Second))
+		return issuerKey{}, &Inconclusive{Reason: ChainStale, RetryAfter: time.Minute, Err: err}
+	}
 	signed := h.IssuedAt
 	if signed.IsZero() {
 		signed = a.now // a card that does not say when it was signed needs a key that is valid now

@@ -20,6 +20,7 @@ const (
 type statement[T any] interface {
 	block() Block
 	same(T) bool
+	latest() uint64 // time of the newest block, about which nodes may differ
 }
 
 // agree asks all nodes at once for the same thing and returns what k of them say, as soon as they do. Nodes differ about which block
@@ -111,14 +112,16 @@ func poll[T statement[T]](ctx context.Context, nodes []*node, k int, votes []vot
 				continue
 			}
 			answered++
-			same := 0
+			same, least := 0, a.v.what
 			for _, v := range votes {
 				if v.said && v.err == nil && v.what.same(a.v.what) {
-					same++
+					if same++; v.what.latest() < least.latest() {
+						least = v.what // k nodes say that it is at least that late
+					}
 				}
 			}
 			if same >= k {
-				t, ok, done = a.v.what, true, true
+				t, ok, done = least, true, true
 				cancel()
 			} else if answered >= k && limit != nil && late == nil {
 				late = time.After(limit())
@@ -151,6 +154,8 @@ func candidates[T statement[T]](votes []vote[T], k int) []Block {
 }
 
 func (v view) block() Block { return v.head }
+
+func (v view) latest() uint64 { return v.newest }
 
 // same tells whether two nodes say the same about an identity, in everything.
 func (v view) same(w view) bool {

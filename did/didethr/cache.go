@@ -30,14 +30,15 @@ type record struct {
 // view is what one node, or several that agree, say about an identity as of a block.
 type view struct {
 	head    Block
-	version Block // of at.Block
+	newest  uint64 // time of the newest block; 0 in answers about the past
+	version Block  // of at.Block
 	tag     string
 	trust   string
 	*record
 }
 
 func (r *reading) view() view {
-	v := view{head: r.head, version: r.version, tag: r.tag, trust: trustAsserted, record: r.warm}
+	v := view{head: r.head, newest: r.newest, version: r.version, tag: r.tag, trust: trustAsserted, record: r.warm}
 	if v.record == nil {
 		v.record = &record{changed: r.blocks[r.changed], owner: r.owner, sum: r.sum, events: r.events, blocks: r.blocks, from: r.node}
 	}
@@ -77,6 +78,9 @@ func (v *view) resolution(n *Network, ident identifier, at did.At, clock time.Ti
 		}
 	}
 	res.Anchor.Trust = v.trust
+	if v.newest != 0 {
+		res.Anchor.Newest = unix(v.newest)
+	}
 	if res.Anchor.Tag == "" {
 		res.Anchor.Tag = v.tag
 	}
@@ -137,22 +141,23 @@ func newCache() *cache {
 	return &cache{entries: cacheEntries, bytes: cacheBytes, known: map[cacheKey]*list.Element{}, order: list.New(), watches: map[*network]*watch{}}
 }
 
-// get returns what is known of an identity, and the watched head if there is a current one. holds says that the record holds as of it.
-func (c *cache) get(k cacheKey, now time.Time) (rec *record, head *Block, holds bool) {
+// get returns what is known of an identity, and the watched head, with the time of the newest block, if there is a current one. holds says
+// that the record holds as of it.
+func (c *cache) get(k cacheKey, now time.Time) (rec *record, head *Block, newest uint64, holds bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	w := c.watches[k.network]
 	if w != nil && w.current(now) {
 		b := w.head
-		head = &b
+		head, newest = &b, w.newest
 	}
 	e, ok := c.known[k]
 	if !ok {
-		return nil, head, false
+		return nil, head, newest, false
 	}
 	c.order.MoveToFront(e)
 	entry := e.Value.(*cached)
-	return entry.record, head, head != nil && entry.epoch == w.epoch
+	return entry.record, head, newest, head != nil && entry.epoch == w.epoch
 }
 
 // put keeps a record that holds as of head.

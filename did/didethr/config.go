@@ -184,12 +184,15 @@ func (r *Resolver) Resolve(ctx context.Context, id did.DID, at did.At) (*did.Res
 
 func (r *Resolver) resolve(ctx context.Context, n *network, ident identifier, at did.At) (*did.Resolution, error) {
 	key := cacheKey{n, ident.identity}
-	known, watched, holds := r.cache.get(key, r.since())
+	known, watched, newest, holds := r.cache.get(key, r.since())
 	if watched != nil && r.stale(*watched) {
 		watched, holds = nil, false
 	}
 	if holds && at.Block == 0 && at.Anchor == nil {
 		v := view{head: *watched, tag: r.finality, trust: n.trust(), record: known}
+		if at.Time.IsZero() {
+			v.newest = newest
+		}
 		return v.resolution(&n.Network, ident, at, r.now())
 	}
 	if at.Anchor != nil {

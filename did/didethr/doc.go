@@ -17,7 +17,8 @@
 // (Network.Agree), and later proofs.
 //
 // Which events exist is decided by the time of the block read, never by the local clock. Whether a key has expired is decided by the
-// later of the two. The default is the newest finalized block; Anchor says what was read.
+// later of the two. The default is the newest finalized block; Anchor says what was read, and how far the chain has got meanwhile
+// (did.Anchor.Newest), by which a verifier notices that its own clock is slow.
 //
 // # Networks
 //

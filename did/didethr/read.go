@@ -46,7 +46,8 @@ type reading struct {
 	final    bool    // a block that others named counts only if it is not newer than this node's own block of the tag
 
 	head    Block
-	version Block // of at.Block
+	newest  uint64 // the time of the node's newest block, where the question is about now
+	version Block  // of at.Block
 	changed uint64
 	owner   Address
 	sum     *[32]byte // the registry's accumulator, if it has one
@@ -182,7 +183,7 @@ type request struct {
 	block string
 	calls []ethrpc.Call
 
-	version, tag, chain, code int // where these answers stand; 0 means not asked for
+	version, tag, newest, chain, code int // where these answers stand; 0 means not asked for
 }
 
 func headerCall(block string) ethrpc.Call {
@@ -209,6 +210,9 @@ func (q *request) send(ctx context.Context) error {
 	}
 	if r.final {
 		q.tag = q.add(headerCall(r.tag))
+	}
+	if r.at.Block == 0 && r.at.Time.IsZero() && r.at.Anchor == nil {
+		q.newest = q.add(headerCall("latest"))
 	}
 	if !r.node.known.Load() {
 		q.chain = q.add(ethrpc.Call{Method: "eth_chainId"})
@@ -249,6 +253,16 @@ func (q *request) send(ctx context.Context) error {
 		if newest, err := blockOf(&q.calls[q.tag]); err != nil || newest.Number < r.head.Number {
 			return fault(did.Unavailable, "the block is not "+r.tag+" yet")
 		}
+	}
+	if q.newest != 0 {
+		newest, err := blockOf(&q.calls[q.newest])
+		if err != nil {
+			return err
+		}
+		if newest.Number < r.head.Number || newest.Time < r.head.Time {
+			return open("the newest block is older than the one that was read")
+		}
+		r.newest = newest.Time
 	}
 	if q.code != 0 {
 		return compareCode(r.network, &q.calls[q.code])

@@ -99,9 +99,10 @@ type watch struct {
 	trail []Block // heads up to and with head, the oldest first
 	// epoch names a time in which nothing was missed. Records that hold as of head carry it; a watch that missed something begins
 	// another. 0 is before the first block.
-	epoch uint64
-	seen  time.Time // when the newest look that succeeded began
-	limit time.Duration
+	epoch  uint64
+	newest uint64    // time of the newest block, which need not be final
+	seen   time.Time // when the newest look that succeeded began
+	limit  time.Duration
 }
 
 func (w *watch) current(now time.Time) bool {
@@ -131,7 +132,7 @@ func (c *cache) advance(n *network, s step, begin time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	w := c.watches[n]
-	w.seen = begin
+	w.seen, w.newest = begin, s.newest
 	if s.lost {
 		c.epochs++
 		w.epoch, w.head, w.trail = c.epochs, s.head, []Block{s.head}
@@ -162,9 +163,12 @@ type step struct {
 	head    Block     // now
 	touched []Address // identities with events after base, sorted
 	lost    bool      // nobody can tell what happened
+	newest  uint64    // time of the newest block
 }
 
 func (s step) block() Block { return s.head }
+
+func (s step) latest() uint64 { return s.newest }
 
 func (s step) same(t step) bool {
 	return s.base == t.base && s.head == t.head && s.lost == t.lost && slices.Equal(s.touched, t.touched)
@@ -234,6 +238,7 @@ func (s *stride) once(ctx context.Context, pin *Block) (out step, seen Block, er
 		return out, r.head, err
 	}
 	r.node.known.Store(true)
+	out.newest = r.newest
 	if pin != nil && r.head.Hash != pin.Hash {
 		return out, r.head, open("the block is no longer in the chain")
 	}
