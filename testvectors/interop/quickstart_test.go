@@ -45,13 +45,15 @@ type told struct {
 
 // refused are the outcomes that the story must have, in any order.
 var refused = map[string]string{
-	"audience_mismatch":  "rejected",
-	"signature_invalid":  "rejected",
-	"issuer_not_trusted": "rejected",
-	"expired":            "rejected",
-	"issuer_key_revoked": "rejected",
-	"issuer_deactivated": "rejected",
-	"chain_unavailable":  "inconclusive",
+	"audience_mismatch":      "rejected",
+	"signature_invalid":      "rejected",
+	"issuer_not_trusted":     "rejected",
+	"expired":                "rejected",
+	"card_revoked":           "rejected",
+	"issuer_key_compromised": "rejected",
+	"issuer_key_revoked":     "rejected",
+	"issuer_deactivated":     "rejected",
+	"chain_unavailable":      "inconclusive",
 }
 
 // TestQuickstartOnAnvil runs the story against a chain that is not ours: with a registry that it deploys, with one that is there, for
