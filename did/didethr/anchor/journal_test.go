@@ -316,7 +316,7 @@ func TestJournalFile(t *testing.T) {
 
 const (
 	childEnv    = "ANCHOR_TEST_CHILD"
-	childOps    = 48
+	childOps    = 192
 	childBatch  = 3
 	leastKilled = 10
 )
