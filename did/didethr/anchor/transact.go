@@ -227,8 +227,23 @@ func (r *Registry) send(ctx context.Context, q *quote, jobs []*job) error {
 		}
 		tries++
 		floor = first.tx.nonce + 1
+		if tries > 1 {
+			yieldTurn(ctx, tries)
+		}
 	}
 	return nil
+}
+
+// yieldTurn waits a little, at random: two processes that write with one account would keep taking the same nonce.
+func yieldTurn(ctx context.Context, tries int) {
+	var b [2]byte
+	rand.Read(b[:]) // never fails
+	t := time.NewTimer(time.Duration(int(b[0])<<8|int(b[1])) * time.Microsecond / 8 * time.Duration(tries))
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
 }
 
 // price takes the quote's fees; a job that is signed again keeps its gas.
