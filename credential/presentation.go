@@ -276,22 +276,28 @@ func (p *Presentation) checkBinding(b Binding, now time.Time) error {
 	if b.ignored() || p.binding == nil && b.InsecureUnbound {
 		return nil
 	}
-	k := p.binding
-	switch {
-	case k == nil:
+	if p.binding == nil {
 		return fail(BindingMissing)
-	case !equal(k.aud, b.Audience):
-		return fail(AudienceMismatch)
-	case !equal(k.nonce, b.Nonce):
-		return fail(NonceMismatch)
-	case k.issued.After(now.Add(b.Skew)), k.starts.After(now.Add(b.Skew)):
-		return fail(BindingInFuture)
-	case k.issued.Before(now.Add(-b.MaxAge - b.Skew)), !k.expires.IsZero() && !now.Before(k.expires.Add(b.Skew)):
-		return fail(BindingTooOld)
-	case subtle.ConstantTimeCompare(k.claimed, []byte(base64.RawURLEncoding.EncodeToString(k.sdHash))) != 1:
-		return fail(HashMismatch)
+	}
+	for i, bad := range p.binding.faults(b, now) {
+		if bad {
+			return fail(bindingFaults[i])
+		}
 	}
 	return nil
+}
+
+// bindingFaults are what faults tells of, in the order in which Precheck does.
+var bindingFaults = [...]disclosure.Reason{AudienceMismatch, NonceMismatch, BindingInFuture, BindingTooOld, HashMismatch}
+
+func (k *binding) faults(b Binding, now time.Time) [len(bindingFaults)]bool {
+	return [...]bool{
+		!equal(k.aud, b.Audience),
+		!equal(k.nonce, b.Nonce),
+		k.issued.After(now.Add(b.Skew)) || k.starts.After(now.Add(b.Skew)),
+		k.issued.Before(now.Add(-b.MaxAge-b.Skew)) || !k.expires.IsZero() && !now.Before(k.expires.Add(b.Skew)),
+		subtle.ConstantTimeCompare(k.claimed, []byte(base64.RawURLEncoding.EncodeToString(k.sdHash))) != 1,
+	}
 }
 
 // checkAudience compares the card's own aud, which few cards have (RFC 9901 section 7.1 step 6). A holder who receives a card has no
@@ -306,15 +312,19 @@ func (b Binding) checkAudience(aud []string) error {
 func equal(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
 func checkTimes(issued, starts, expires time.Time, skew time.Duration, now time.Time) error {
-	switch {
-	case !expires.IsZero() && !now.Before(expires.Add(skew)):
-		return fail(Expired)
-	case now.Add(skew).Before(starts):
-		return fail(NotYetValid)
-	case issued.After(now.Add(skew)):
-		return fail(IssuedInFuture)
+	for i, bad := range badTimes(issued, starts, expires, skew, now) {
+		if bad {
+			return fail(timeFaults[i])
+		}
 	}
 	return nil
+}
+
+// timeFaults are what badTimes tells of, in the order in which Precheck does.
+var timeFaults = [...]disclosure.Reason{Expired, NotYetValid, IssuedInFuture}
+
+func badTimes(issued, starts, expires time.Time, skew time.Duration, now time.Time) [len(timeFaults)]bool {
+	return [...]bool{!expires.IsZero() && !now.Before(expires.Add(skew)), now.Add(skew).Before(starts), issued.After(now.Add(skew))}
 }
 
 // Verified is a verified presentation: every value was signed by the key that was given.
@@ -342,15 +352,7 @@ func (p *Presentation) Verify(key pubkey.Key, b Binding, now time.Time) (*Verifi
 	body, err := p.u.Verify(func(s disclosure.Signature) error {
 		h = &p.headers[n]
 		n++
-		if h.err != nil {
-			return h.err
-		}
-		// The key was looked up for what the hint says. A signature under another kid or chain is none of that key, even if it verifies:
-		// nothing that stands in one header may be believed because of a signature over another.
-		if p.profile == SDJWTVC && !p.hint.isOf(h.header) {
-			return fail(SignatureInvalid)
-		}
-		return checkSignature(key, h.alg, s, SignatureInvalid)
+		return p.signedBy(key, h, s)
 	})
 	if err != nil {
 		return nil, err
@@ -376,6 +378,19 @@ func (p *Presentation) Verify(key pubkey.Key, b Binding, now time.Time) (*Verifi
 	}
 	v.Bound = true
 	return v, nil
+}
+
+// signedBy checks one of the issuer's signatures, which is under h.
+func (p *Presentation) signedBy(key pubkey.Key, h *issuerHeader, s disclosure.Signature) error {
+	if h.err != nil {
+		return h.err
+	}
+	// The key was looked up for what the hint says. A signature under another kid or chain is none of that key, even if it verifies:
+	// nothing that stands in one header may be believed because of a signature over another.
+	if p.profile == SDJWTVC && !p.hint.isOf(h.header) {
+		return fail(SignatureInvalid)
+	}
+	return checkSignature(key, h.alg, s, SignatureInvalid)
 }
 
 // checkSignature turns a refusal of package pubkey into a reason of ours.
