@@ -19,56 +19,20 @@ import (
 
 // verifyVC is vc.verify: one presentation of one card with type and claims, or the answer to a query.
 func verifyVC(ctx context.Context, r *request) (answer, error) {
-	expect := request{v: r.v.Get("expect")}
-	several, now := expect.v.Get("query").Exists(), r.now()
-	var presentation []byte
-	if !several {
-		presentation = r.sdJWT("presentation")
+	q, err := r.verification()
+	if err != nil || r.err != nil {
+		return nil, err
 	}
-	lists := r.statusLists()
-	issuers := r.issuers(lists)
-	resolver := r.resolver()
-	config := verifier.Config{
-		Resolver: resolver, Now: func() time.Time { return now },
-		Skew: r.duration("clock_skew_s", -1),
-	}
-	want := verifier.Expect{
-		Audience: expect.text("audience"), Nonce: expect.text("nonce"), Type: expect.text("type"), Claims: expect.paths("claims"),
-	}
-	if types := r.documents("type_metadata"); types != nil {
-		config.Types = credential.TypeDocuments(types)
-	}
-	if published := r.documents("issuer_metadata"); published != nil {
-		config.Documents = websites(published)
-	}
-	if r.take(expect.err); r.err != nil {
-		return nil, nil
-	}
-	list, err := trust.NewList(issuers...)
-	if err != nil {
-		return nil, unusable("issuers: " + err.Error())
-	}
-	config.Issuers = list
-	if lists != nil {
-		lists.reader = verifier.StatusReader{Issuers: list, Resolver: resolver, Documents: config.Documents, Skew: r.duration("clock_skew_s", 0)}
-		config.Status = lists
-	}
-	v, err := verifier.New(config)
+	v, err := verifier.New(q.config)
 	if err != nil {
 		return nil, err
 	}
+	want, several := q.want, q.want.Query != nil
 	var res *verifier.Result
 	if several {
-		if want.Query, err = dcql.Parse(expect.object("query")); err != nil {
-			return nil, unusable("expect.query: " + err.Error())
-		}
-		shown := r.presentations()
-		if r.err != nil {
-			return nil, nil
-		}
-		res, err = v.VerifyAnswer(ctx, shown, want)
+		res, err = v.VerifyAnswer(ctx, q.answer, want)
 	} else {
-		res, err = v.Verify(ctx, presentation, want)
+		res, err = v.Verify(ctx, q.presentation, want)
 	}
 	if err != nil {
 		return nil, err
@@ -96,6 +60,57 @@ func verifyVC(ctx context.Context, r *request) (answer, error) {
 		}
 	}
 	return answer{"cards": cards}, nil
+}
+
+// verification is what a request of vc.verify asks.
+type verification struct {
+	config       verifier.Config
+	want         verifier.Expect
+	presentation []byte          // with want.Type
+	answer       verifier.Answer // with want.Query
+}
+
+func (r *request) verification() (q verification, err error) {
+	expect := request{v: r.v.Get("expect")}
+	several, now := expect.v.Get("query").Exists(), r.now()
+	if !several {
+		q.presentation = r.sdJWT("presentation")
+	}
+	lists := r.statusLists()
+	issuers := r.issuers(lists)
+	resolver := r.resolver()
+	q.config = verifier.Config{
+		Resolver: resolver, Now: func() time.Time { return now },
+		Skew: r.duration("clock_skew_s", -1),
+	}
+	q.want = verifier.Expect{
+		Audience: expect.text("audience"), Nonce: expect.text("nonce"), Type: expect.text("type"), Claims: expect.paths("claims"),
+	}
+	if types := r.documents("type_metadata"); types != nil {
+		q.config.Types = credential.TypeDocuments(types)
+	}
+	if published := r.documents("issuer_metadata"); published != nil {
+		q.config.Documents = websites(published)
+	}
+	if r.take(expect.err); r.err != nil {
+		return q, nil
+	}
+	list, err := trust.NewList(issuers...)
+	if err != nil {
+		return q, unusable("issuers: " + err.Error())
+	}
+	q.config.Issuers = list
+	if lists != nil {
+		lists.reader = verifier.StatusReader{Issuers: list, Resolver: resolver, Documents: q.config.Documents, Skew: r.duration("clock_skew_s", 0)}
+		q.config.Status = lists
+	}
+	if several {
+		if q.want.Query, err = dcql.Parse(expect.object("query")); err != nil {
+			return q, unusable("expect.query: " + err.Error())
+		}
+		q.answer = r.presentations()
+	}
+	return q, nil
 }
 
 // presentations reads a map from the id of a credential query to an array of presentations.
