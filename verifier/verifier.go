@@ -5,10 +5,32 @@
 // three outcomes, and errors.As tells them apart: a *[Result] (accepted), a *[Rejection] (not acceptable, for a named reason) and an
 // *[Inconclusive] (could not be checked: retry, never accept). Any other error is a *[Misuse]: a mistake of the caller.
 //
-// The order of the checks: size and syntax; type and issuer in the trust source, before which nothing is resolved or fetched; the
-// cheap checks (audience, nonce, sd_hash, times), which may only reject; the issuer's key, fit for its purpose and time; its
-// signature; disclosures; key binding; the claims asked; the type's rules; status; and last the replay guard, which is used up only
-// by acceptance. If a card comes with certificates, the cheap checks precede the trust source, which has to verify the chain.
+// # The order of checks
+//
+//  1. Size and syntax, of the card and the key binding: all that needs no key and no clock. Disclosures are counted and decoded, not read.
+//  2. The type: it is the one that was asked for.
+//  3. The trust source: this issuer may issue this type. Nothing is resolved or fetched before. If a card comes with certificates, which the
+//     trust source has to verify, step 5 precedes this one.
+//  4. The header fits the way in which, by the trust entry, this issuer's key is found.
+//  5. The cheap checks, which may only reject: audience, nonce, age and sd_hash of the key binding; the card's own aud; exp, nbf and iat.
+//  6. The issuer's key: resolved, fit for its purpose, valid at the card's time, not revoked and not compromised.
+//  7. The issuer's signature. Of several, one that passes steps 3 to 7 is enough.
+//  8. The disclosures: each has its form and its place, and none hides what must stand in the clear. Times and audiences that were disclosed are
+//     checked as in step 5.
+//  9. The holder's key, and the signature of the key binding by it. Then an iat that was disclosed is held against the issuer's key.
+//  10. The claims that were asked for, and no others if Expect.RefuseSurplus says so.
+//  11. The rules of the type, if Config.Types is set.
+//  12. The status.
+//  13. The replay guard, which is used up only by acceptance.
+//
+// [Verifier.VerifyAnswer] looks at the form of an answer first: each part answers a query, and none too often. Then every card goes through steps 1 to
+// 12, in the order of the queries, and the first that fails ends it; in step 10 the claims are those of the first claim set that was shown. Then
+// comes what the answer as a whole must be: all that is required is there; the cards are of one holder; linked claims are equal. Step 13 is
+// made once.
+//
+// [Verifier.Explain] makes the same checks, goes on after a fault, and accepts nothing.
+//
+// # Whose key, and who says so
 //
 // How the issuer's key is found is what the trust entry says: through the DID document of iss, from the certificates of x5c, or in the
 // JWT VC Issuer Metadata of iss (see trust.Mechanism). A header that brings the means of another mechanism is refused.
