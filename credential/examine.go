@@ -16,6 +16,23 @@ type Examination struct {
 	Card *Verified
 }
 
+// FormFaults returns all that Parse would stop at, and what else can be found in a presentation of such a form: its type, and the faults
+// of its times and of its key binding. It is for package verifier's explanations of what Parse refuses.
+func FormFaults(_ strictjson.Inside, sdjwt []byte, profile Profile, l disclosure.Limits, b Binding, now time.Time) (faults, cheap []error, vct string) {
+	u, err := disclosure.Parse(sdjwt, l)
+	if err != nil {
+		return []error{err}, nil, ""
+	}
+	p := &Presentation{u: u, profile: profile}
+	faults = p.readCard(true)
+	b = b.orDefault()
+	if err := p.readBinding(); err != nil {
+		faults = append(faults, err)
+		b = Binding{Skew: b.Skew, InsecureUnbound: true, receiving: true} // it is there, and says nothing
+	}
+	return faults, p.cheapFaults(b, now), p.hint.Type
+}
+
 // Examine makes every check of Precheck and Verify but that of the issuer's signature, and does not stop at a fault. It is there for
 // the finding of faults, by package verifier alone: what it returns is not to be believed.
 func (p *Presentation) Examine(_ strictjson.Inside, b Binding, now time.Time) (x Examination) {

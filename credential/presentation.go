@@ -79,8 +79,8 @@ func Parse(sdjwt []byte, profile Profile, l disclosure.Limits) (*Presentation, e
 		return nil, err
 	}
 	p := &Presentation{u: u, profile: profile}
-	if err := p.readCard(); err != nil {
-		return nil, err
+	if faults := p.readCard(false); len(faults) > 0 {
+		return nil, faults[0]
 	}
 	if err := p.readBinding(); err != nil {
 		return nil, err
@@ -91,7 +91,8 @@ func Parse(sdjwt []byte, profile Profile, l disclosure.Limits) (*Presentation, e
 // Format implements fmt.Formatter, because fmt would print the claims.
 func (p Presentation) Format(f fmt.State, _ rune) { fmt.Fprint(f, "unverified presentation") }
 
-func (p *Presentation) readCard() error {
+// readCard returns what is wrong with the form of the card, in the order of checks: the first fault, or all.
+func (p *Presentation) readCard(all bool) (faults []error) {
 	// Of several signatures some may be for readers of other algorithms (RFC 7515 section 7.2.1); the first that can be ours speaks.
 	protected := p.u.Headers(strictjson.Inside{})
 	p.headers = make([]issuerHeader, len(protected))
@@ -103,7 +104,9 @@ func (p *Presentation) readCard() error {
 		}
 	}
 	if h.err != nil {
-		return h.err
+		if faults = append(faults, h.err); !all {
+			return faults
+		}
 	}
 	c := p.u.Payload(strictjson.Inside{})
 	p.hint.speaks(h.header)
@@ -115,24 +118,24 @@ func (p *Presentation) readCard() error {
 	p.aud, p.audHidden, errs[6] = audiences(c.Get("aud"))
 	if p.profile == SDJWTVC {
 		if err := checkPlain(c); err != nil {
-			return err
+			faults = append(faults, err)
 		}
 		p.hint.Type, errs[1] = text(c.Get("vct"), "vct")
 		p.status, errs[5] = readStatus(c.Get("status"))
 		_, errs[8] = readIntegrity(c, "vct#integrity")
 		errs[7] = checkOtherTypes(c.Get("aka_vcts"), p.hint.Type)
 	} else if holdsDigests(c.Get("cnf")) {
-		return failAt(MustBePlain, "cnf") // what the key is may not depend on what the holder shows
+		faults = append(faults, failAt(MustBePlain, "cnf")) // what the key is may not depend on what the holder shows
 	}
 	for _, err := range errs {
 		if err != nil {
-			return err
+			faults = append(faults, err)
 		}
 	}
-	if p.profile == SDJWTVC && p.hint.Type == "" {
-		return fail(TypeMissing)
+	if p.profile == SDJWTVC && p.hint.Type == "" && errs[1] == nil {
+		faults = append(faults, fail(TypeMissing))
 	}
-	return nil
+	return faults
 }
 
 // issuerHeader reads the protected header of one of the issuer's signatures.

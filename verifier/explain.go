@@ -25,7 +25,8 @@ type Finding struct {
 // a wallet and want to see more than the first reason, and not for the door of a service. Nothing is accepted by it: it returns no claim, asks
 // no replay guard and tells Config.Observe nothing.
 //
-// What needs the result of another check is left out where that is missing. In bytes that cannot be read there is nothing else to find. The
+// What needs the result of another check is left out where that is missing. In bytes that are no SD-JWT there is nothing else to find; of a card
+// or key binding whose header or registered claims are not of their form, all such faults are told, and those of type, times and key binding. The
 // signature needs the issuer's key; the rules of the type and the status, for which something may be fetched, need the signature. Nothing is
 // resolved or fetched for an issuer that the trust source does not accept for the type. Of a key only the first fault is told.
 //
@@ -76,7 +77,7 @@ func (x *explanation) found(err error) {
 func (x *explanation) run(presentation []byte) {
 	p, err := credential.Parse(presentation, credential.SDJWTVC, x.c.Limits)
 	if err != nil {
-		x.found(err)
+		x.malformed(presentation)
 		return
 	}
 	if !x.asksFor(p.Hint().Type) {
@@ -111,6 +112,20 @@ func (x *explanation) run(presentation []byte) {
 	}
 	x.found(x.checkType(v, presentation))
 	x.found(x.status(v, s.acc, &Card{}, &Result{}))
+}
+
+// malformed tells of a presentation that is not of its form what can be told.
+func (x *explanation) malformed(presentation []byte) {
+	faults, cheap, vct := credential.FormFaults(strictjson.Inside{}, presentation, credential.SDJWTVC, x.c.Limits, x.binding(), x.now)
+	for _, err := range faults {
+		x.found(err)
+	}
+	if vct != "" && !x.asksFor(vct) {
+		x.found(TypeMismatch)
+	}
+	for _, err := range cheap {
+		x.found(err)
+	}
 }
 
 // asked looks for every claim that was asked for.

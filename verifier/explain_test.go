@@ -248,6 +248,46 @@ func TestExplainOfDisclosedClaims(t *testing.T) {
 	}
 }
 
+// What is not of its form has all such faults told, and those that need neither issuer nor signature; of what cannot be read nothing is said.
+func TestExplainOfForms(t *testing.T) {
+	for what, c := range map[string]struct {
+		make func(w *world)
+		want []verifier.Reason
+	}{
+		"a card": {func(w *world) {
+			w.header = map[string]any{"typ": "JWT"}
+			w.claims = map[string]any{"nbf": "tomorrow", "status": 1, "exp": now.Add(-time.Hour).Unix()}
+			w.kb = map[string]any{"nonce": "another"}
+			w.expect.Type += "-of-another-kind"
+		}, []verifier.Reason{credential.TypeHeader, credential.ClaimMalformed, credential.StatusMalformed, verifier.TypeMismatch, credential.NonceMismatch, credential.Expired}},
+		"no type, and an issuer that is none": {func(w *world) {
+			w.claims = map[string]any{"vct": nil, "iss": 1}
+		}, []verifier.Reason{credential.ClaimMalformed, credential.TypeMissing}},
+		"a type that is none": {func(w *world) { w.claims = map[string]any{"vct": 1} }, []verifier.Reason{credential.ClaimMalformed}},
+		"a key binding": {func(w *world) {
+			w.kbHead = map[string]any{"typ": "JWT"}
+			w.claims = map[string]any{"exp": now.Add(-time.Hour).Unix()}
+		}, []verifier.Reason{credential.BindingMalformed, credential.Expired}},
+		"both": {func(w *world) {
+			w.kb = map[string]any{"iat": "now"}
+			w.claims = map[string]any{"iat": "now"}
+		}, []verifier.Reason{credential.ClaimMalformed, credential.BindingMalformed}},
+	} {
+		w := newWorld(t)
+		c.make(w)
+		got := reasons(w.explain())
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v, want %v", what, got, c.want)
+		}
+		if _, err := w.verify(); !errors.Is(err, got[0]) {
+			t.Errorf("%s: Verify says %v", what, err)
+		}
+		if w.resolver.Resolved("") != 0 {
+			t.Errorf("%s: resolved", what)
+		}
+	}
+}
+
 func TestExplainOfMistakes(t *testing.T) {
 	w := newWorld(t)
 	p := w.present()
