@@ -79,3 +79,22 @@ func reasonsOf(found []verifier.Finding) string {
 	}
 	return strings.Join(out, " ")
 }
+
+// TestNothingIsSaidOfCardsThatNobodySigned: what a citizen is told of a rejection that a stranger can cause is that something could not be read.
+func TestNothingIsSaidOfCardsThatNobodySigned(t *testing.T) {
+	told := map[string]bool{}
+	for _, v := range vectors(t) {
+		want := decode(t, v.Expect)
+		if v.Op != "vc.verify" || want["verdict"] != "reject" {
+			continue
+		}
+		i := verifier.Describe(verifier.Reason(text(want["reason"])))
+		if got := ask(t, v.Op, v.Request); got["unauthenticated"] == true && !strings.Contains(i.English, "could not be read") {
+			t.Errorf("%s: %s: %q", v.Name, i.Reason, i.English)
+		}
+		told[string(i.Reason)] = true
+	}
+	if len(told) < 40 {
+		t.Errorf("only %d reasons", len(told))
+	}
+}
