@@ -13,6 +13,7 @@ import (
 	"github.com/khyer/khyer/credential/status"
 	"github.com/khyer/khyer/did/pubkey"
 	"github.com/khyer/khyer/disclosure"
+	"github.com/khyer/khyer/internal/strictjson"
 )
 
 var (
@@ -256,6 +257,14 @@ func TestRealWalletsHolderKeys(t *testing.T) {
 	}
 }
 
+// startsWith tells whether the first of several faults is the one that the check that stops at it gives.
+func startsWith(faults []error, err error) bool {
+	if err == nil || len(faults) == 0 {
+		return err == nil && len(faults) == 0
+	}
+	return faults[0].Error() == err.Error()
+}
+
 func FuzzParse(f *testing.F) {
 	key, citizen := generate(f, pubkey.ES256), generate(f, pubkey.ES256)
 	sdjwt, err := newIssuer(f, key).Issue(ctx, card(citizen))
@@ -281,11 +290,19 @@ func FuzzParse(f *testing.F) {
 		in := []byte(b64([]byte(head)) + "." + b64([]byte(body)) + "." + rest)
 		for _, profile := range []credential.Profile{credential.SDJWTVC, credential.SDJWT} {
 			p, err := credential.Parse(in, profile, disclosure.Limits{})
+			bound := credential.Binding{Audience: "a", Nonce: "n"}
 			if err != nil {
+				faults, _, _ := credential.FormFaults(strictjson.Inside{}, in, profile, disclosure.Limits{}, bound, now)
+				if !startsWith(faults, err) {
+					t.Fatalf("Parse says %v, the faults of form are %v", err, faults)
+				}
 				continue
 			}
 			_, _ = p.Hint().VerificationMethod()
-			_ = p.Precheck(credential.Binding{Audience: "a", Nonce: "n"}, now)
+			err = p.Precheck(bound, now)
+			if x := p.Examine(strictjson.Inside{}, bound, now); !startsWith(x.Cheap, err) {
+				t.Fatalf("Precheck says %v, the cheap faults are %v", err, x.Cheap)
+			}
 			if _, err := p.Verify(other, credential.Binding{InsecureUnbound: true}, now); err == nil {
 				t.Fatal("accepted under a key that signed nothing")
 			}
