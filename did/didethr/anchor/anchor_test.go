@@ -29,8 +29,19 @@ func start(t testing.TB, o ethrtest.Options) *ethrtest.Chain {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { c.Close() })
+	t.Cleanup(func() {
+		c.Close()
+		forget()
+	})
 	return c
+}
+
+// forget drops what is under way in this process: chains that are started within one second have the same first block, and so the same
+// accounts.
+func forget() {
+	accounts.Lock()
+	defer accounts.Unlock()
+	clear(accounts.all)
 }
 
 func person(t testing.TB, c *ethrtest.Chain, i int) *KeySigner {

@@ -285,6 +285,18 @@ func TestNothingIsSentBeforeAllIsChecked(t *testing.T) {
 			t.Errorf("%+v", got)
 		}
 	}
+	// The second one would wait for the first; it is asked about before the first is sent.
+	estimates := 0
+	lie(chain, "eth_estimateGas", func(result json.RawMessage) (json.RawMessage, bool) {
+		if estimates++; estimates == 2 {
+			return json.RawMessage(`{"code":3,"message":"execution reverted: deactivated"}`), false
+		}
+		return result, true
+	})
+	_, err = r.Identity(owner.Address(), owner).Apply(ctx, AddKey(signingKey(t), VeriKey, time.Hour), Deactivate())
+	if e := wants(t, err, Reverted); e.Revert != "deactivated" {
+		t.Error(e)
+	}
 	if chain.Head().Number != height {
 		t.Error("something was sent")
 	}

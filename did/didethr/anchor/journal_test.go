@@ -35,9 +35,7 @@ func reopen(t testing.TB, r *Registry, cfg Config, path string) *Registry {
 	if err := r.journal.Close(); err != nil {
 		t.Fatal(err)
 	}
-	accounts.Lock()
-	clear(accounts.all)
-	accounts.Unlock()
+	forget()
 	cfg.Network = r.Network()
 	cfg.Journal = journal(t, path)
 	next, err := Open(context.Background(), cfg)
@@ -124,7 +122,7 @@ func TestResume(t *testing.T) {
 	store := r.journal.store
 	r.journal.store = storeFunc{store, func(record []byte) error { defer die(); return store.Append(record) }}
 	got, err := r.Identity(owner.Address(), owner).Apply(dying, once(0), AddService("Unnamed", "https://a.example", time.Hour))
-	if wants(t, err, NoAnswer); got[0].State == Mined {
+	if wants(t, err, NoAnswer); got[0].State != Pending || got[1].State != Unsent {
 		t.Fatalf("%+v", got)
 	}
 	if n := mined(t, r, owner.Address()); n != 0 {
@@ -159,6 +157,43 @@ func TestResume(t *testing.T) {
 	}
 	if got := events(t, r, owner.Address()); len(got) != 3 || got["did/svc/S0"] != 1 || got["did/svc/Unnamed"] != 1 || got["did/svc/New"] != 1 {
 		t.Errorf("%v", got)
+	}
+}
+
+// TestUnfinishedComeFirst: the pool loses what a process before this one left, after it has been handed in again, and the node counts only
+// what is mined. What is signed now is numbered behind it all the same, and brings it along when it finds that it cannot be mined before it.
+func TestUnfinishedComeFirst(t *testing.T) {
+	chain := start(t, ethrtest.Options{Manual: true})
+	stop := mining(t, chain)
+	path := filepath.Join(t.TempDir(), "journal")
+	cfg := config(chain)
+	cfg.Journal = journal(t, path)
+	cfg.BumpAfter = 50 * time.Millisecond
+	r := deploy(t, chain, cfg)
+	stop()
+	owner := person(t, chain, 0)
+	short, cancel := context.WithTimeout(context.Background(), 30*time.Millisecond)
+	defer cancel()
+	_, err := r.Identity(owner.Address(), owner).Apply(short, once(0), once(1))
+	wants(t, err, NoAnswer)
+	r = reopen(t, r, cfg, path)
+	if err := chain.Rewind(chain.Head().Number); err != nil { // empties the pool
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	done := make(chan struct{})
+	var got []Receipt
+	go func() {
+		defer close(done)
+		got, err = r.Identity(owner.Address(), owner).Apply(ctx, once(2))
+	}()
+	mineUntil(t, chain, done)
+	if err != nil || got[0].job.tx.nonce != 2 {
+		t.Fatalf("%v, %+v", err, got)
+	}
+	if seen := events(t, r, owner.Address()); len(seen) != 3 {
+		t.Errorf("%v", seen)
 	}
 }
 

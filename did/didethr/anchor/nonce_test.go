@@ -319,6 +319,71 @@ func TestSendsAgainWhatTheNodeForgot(t *testing.T) {
 	}
 }
 
+// TestNodeForgetsWhatWaits: it counts mined transactions alone. What is under way here still keeps its nonce, and no transaction is signed
+// in vain.
+func TestNodeForgetsWhatWaits(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	chain := start(t, ethrtest.Options{Manual: true})
+	stop := mining(t, chain)
+	r := deploy(t, chain, config(chain))
+	stop()
+	owner := person(t, chain, 0)
+	seen := handed{raws: map[string]bool{}}
+	none := lying("eth_getTransactionCount", func(json.RawMessage) (json.RawMessage, bool) { return json.RawMessage(`"0x0"`), true })
+	chain.Interfere(func(request, answer []byte) []byte {
+		seen.note(request)
+		return none(request, answer)
+	})
+	const calls = 5
+	var wg sync.WaitGroup
+	for n := range calls {
+		wg.Go(func() {
+			i := r.Identity(owner.Address(), owner)
+			if _, err := i.Apply(ctx, AddService(fmt.Sprintf("S%d", n), "https://a.example", time.Hour)); err != nil {
+				t.Error(n, err)
+			}
+		})
+	}
+	for seen.count() < calls && ctx.Err() == nil {
+		time.Sleep(5 * time.Millisecond)
+	}
+	done := make(chan struct{})
+	go func() { defer close(done); wg.Wait() }()
+	mineUntil(t, chain, done)
+	if n := seen.count(); n != calls {
+		t.Errorf("%d transactions were signed for %d operations", n, calls)
+	}
+}
+
+// TestReceiptsLag: the count is of a node that has the newest block, the receipts are of one that does not yet. That is no reason to do it
+// again.
+func TestReceiptsLag(t *testing.T) {
+	chain := start(t, ethrtest.Options{})
+	r := deploy(t, chain, config(chain))
+	r.settle = 5 * time.Second
+	owner := person(t, chain, 0)
+	seen := handed{raws: map[string]bool{}}
+	polls := 0
+	late := lying("eth_getTransactionReceipt", func(result json.RawMessage) (json.RawMessage, bool) {
+		if polls++; polls <= 4 {
+			return json.RawMessage("null"), true
+		}
+		return result, true
+	})
+	chain.Interfere(func(request, answer []byte) []byte {
+		seen.note(request)
+		return late(request, answer)
+	})
+	got, err := r.Identity(owner.Address(), owner).AddKey(context.Background(), signingKey(t), time.Hour)
+	if err != nil || got.State != Mined || polls != 5 {
+		t.Errorf("%v, %q after %d polls", err, got.State, polls)
+	}
+	if n := seen.count(); n != 1 {
+		t.Errorf("signed %d times", n)
+	}
+}
+
 func TestUnknownWordsOfNodes(t *testing.T) {
 	chain := start(t, ethrtest.Options{})
 	r := deploy(t, chain, config(chain))

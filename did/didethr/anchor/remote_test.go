@@ -78,6 +78,8 @@ func TestLyingService(t *testing.T) {
 	key, other := generated(t), generated(t)
 	digest := keccak([]byte("text"))
 	ctx := context.Background()
+	trap := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("a redirect was followed, with digest and token") }))
+	defer trap.Close()
 	say := func(format string, args ...any) func(http.ResponseWriter, [65]byte) {
 		return func(w http.ResponseWriter, _ [65]byte) { fmt.Fprintf(w, format, args...) }
 	}
@@ -104,13 +106,10 @@ func TestLyingService(t *testing.T) {
 		"twice": {func(w http.ResponseWriter, sig [65]byte) {
 			fmt.Fprintf(w, `{"signature":"0x%x","signature":"0x%x"}`, sig, sig)
 		}, SignerFailed},
-		"endless": {func(w http.ResponseWriter, _ [65]byte) { _, _ = io.WriteString(w, strings.Repeat(" ", 1<<20)) }, SignerFailed},
-		"locked":  {func(w http.ResponseWriter, _ [65]byte) { http.Error(w, "secret-word", http.StatusForbidden) }, SignerFailed},
-		"elsewhere": {func(w http.ResponseWriter, _ [65]byte) {
-			w.Header().Set("Location", "http://127.0.0.1:1/secret-word")
-			w.WriteHeader(307)
-		}, SignerFailed},
-		"silence": {func(http.ResponseWriter, [65]byte) { time.Sleep(400 * time.Millisecond) }, SignerFailed},
+		"endless":   {func(w http.ResponseWriter, _ [65]byte) { _, _ = io.WriteString(w, strings.Repeat(" ", 1<<20)) }, SignerFailed},
+		"locked":    {func(w http.ResponseWriter, _ [65]byte) { http.Error(w, "secret-word", http.StatusForbidden) }, SignerFailed},
+		"elsewhere": {func(w http.ResponseWriter, _ [65]byte) { w.Header().Set("Location", trap.URL); w.WriteHeader(307) }, SignerFailed},
+		"silence":   {func(http.ResponseWriter, [65]byte) { time.Sleep(400 * time.Millisecond) }, SignerFailed},
 	} {
 		s := service(t, key, tt.answer)
 		signer := remote(t, s.URL+"/secret-path", key.Address())
