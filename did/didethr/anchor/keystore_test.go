@@ -92,6 +92,9 @@ func TestKeystoreOfGoEthereum(t *testing.T) {
 	if s, err = openKeystore([]byte(shortKeystore), []byte("foo")); err != nil || s.Address() != want.Address() {
 		t.Error(err)
 	}
+	// It names no address: nothing but the code tells a wrong passphrase, which would give some other key.
+	_, err = openKeystore([]byte(shortKeystore), []byte("bar"))
+	wants(t, err, BadKey)
 }
 
 // TestHostileKeystores: each is refused, and none takes memory or time before that.
