@@ -229,13 +229,10 @@ func (c *Credential) readClaims(v strictjson.Value) error {
 		if _, twice := byID[claim.ID]; twice && claim.ID != "" {
 			return malformed("two claims of one id")
 		}
-		for _, other := range c.Claims {
-			if slices.Equal(other.Path, claim.Path) && !sets {
-				return malformed("two claims queries with one path")
-			}
-		}
 		byID[claim.ID] = len(c.Claims)
-		c.Claims = append(c.Claims, claim)
+		if sets || !c.pointsTo(claim.Path, nil) {
+			c.Claims = append(c.Claims, claim)
+		}
 		return nil
 	})
 	if err != nil || !sets {
@@ -245,8 +242,8 @@ func (c *Credential) readClaims(v strictjson.Value) error {
 		return malformed("claim_sets without claims")
 	}
 	return elements(v, "claim_sets", true, func(e strictjson.Value) error {
-		if e.Kind() != strictjson.Array || e.Len() > maxItems {
-			return malformed("a claim set is no array")
+		if e.Kind() != strictjson.Array || e.Len() == 0 || e.Len() > maxItems {
+			return malformed("a claim set is no array of 1 to 64 ids") // whatever is shown would satisfy an empty one
 		}
 		set := make([]int, 0, e.Len())
 		for name := range e.Elements() {
@@ -258,11 +255,25 @@ func (c *Credential) readClaims(v strictjson.Value) error {
 			if slices.Contains(set, n) {
 				return malformed("a claim set names a claim twice")
 			}
-			set = append(set, n)
+			if !c.pointsTo(c.Claims[n].Path, set) {
+				set = append(set, n)
+			}
 		}
 		c.ClaimSets = append(c.ClaimSets, set)
 		return nil
 	})
+}
+
+// pointsTo tells whether one of the claims of a set, of all if set is nil, has that path. What points to the same claim again is ignored, as
+// section 6.1 wants of wallets: of one combination, the first query for a path counts. In claim sets that stand for each other a path may occur
+// with different values.
+func (c *Credential) pointsTo(path disclosure.Path, set []int) bool {
+	for n := range c.Claims {
+		if slices.Equal(c.Claims[n].Path, path) && (set == nil || slices.Contains(set, n)) {
+			return true
+		}
+	}
+	return false
 }
 
 func readClaim(v strictjson.Value, named bool) (c Claim, err error) {

@@ -74,7 +74,7 @@ func TestQueriesThatAreRefused(t *testing.T) {
 		"authorities empty": credential(`,"trusted_authorities":[]`), "an authority without values": credential(`,"trusted_authorities":[{"type":"aki"}]`), "an authority without a type": credential(`,"trusted_authorities":[{"values":["x"]}]`),
 		"claims empty": credential(`,"claims":[]`), "a claim that is a path": claims(`["x"]`), "no path": claims(`{"id":"x"}`), "an empty path": claims(`{"path":[]}`),
 		"a path with a fraction": claims(`{"path":["x",0.5]}`), "a path with -1": claims(`{"path":["x",-1]}`), "a path with an object": claims(`{"path":[{}]}`), "a path with true": claims(`{"path":[true]}`),
-		"a path of 17": claims(`{"path":["x"` + strings.Repeat(`,"x"`, 16) + `]}`), "one path twice": claims(`{"path":["x"]},{"path":["x"]}`),
+		"a path of 17": claims(`{"path":["x"` + strings.Repeat(`,"x"`, 16) + `]}`), "a set of nothing": credential(`,"claims":[{"id":"x","path":["x"]}],"claim_sets":[["x"],[]]`),
 		"values empty": claims(`{"path":["x"],"values":[]}`), "a value null": claims(`{"path":["x"],"values":[null]}`), "a value 1.0": claims(`{"path":["x"],"values":[1.0]}`), "a value that is a list": claims(`{"path":["x"],"values":[[]]}`),
 		"sets without claims": credential(`,"claim_sets":[["x"]]`), "sets and a claim without an id": credential(`,"claims":[{"path":["x"]}],"claim_sets":[["x"]]`),
 		"a set of what is not there": credential(`,"claims":[{"id":"x","path":["x"]}],"claim_sets":[["y"]]`), "a claim twice in a set": credential(`,"claims":[{"id":"x","path":["x"]}],"claim_sets":[["x","x"]]`),
@@ -134,7 +134,9 @@ func TestClaims(t *testing.T) {
 		"the second set":                 {`,"claims":[{"id":"a","path":["name"]},{"id":"b","path":["x"]}],"claim_sets":[["b","a"],["a"]]`, `[["name"]]`},
 		"a set by value":                 {`,"claims":[{"id":"a","path":["name"]},{"id":"b","path":["n"],"values":[2]}],"claim_sets":[["b"],["a"]]`, `[["name"]]`},
 		"no set":                         {`,"claims":[{"id":"b","path":["x"]},{"id":"c","path":["y"]}],"claim_sets":[["b"],["c"]]`, ``},
-		"a set of nothing":               {`,"claims":[{"id":"b","path":["x"]}],"claim_sets":[["b"],[]]`, `[]`},
+		"one path twice":                 {`,"claims":[{"path":["n"]},{"path":["n"],"values":[7]},{"path":["ok"]}]`, `[["n"],["ok"]]`},
+		"one path twice in a set":        {`,"claims":[{"id":"a","path":["n"]},{"id":"b","path":["n"],"values":[7]},{"id":"c","path":["ok"]}],"claim_sets":[["a","b","c"]]`, `[["n"],["ok"]]`},
+		"the second of them alone":       {`,"claims":[{"id":"a","path":["n"]},{"id":"b","path":["n"]}],"claim_sets":[["b"]]`, `[["n"]]`},
 		"one path with different values": {`,"claims":[{"id":"a","path":["n"],"values":[2]},{"id":"b","path":["n"],"values":[1]}],"claim_sets":[["a"],["b"]]`, `[["n"]]`},
 	} {
 		q := parse(t, credential(c.claims))
@@ -188,6 +190,7 @@ const birth = `{"credentials":[
 	{"id":"father","format":"dc+sd-jwt","meta":{"vct_values":["id"]},"claims":[{"path":["role"],"values":["father"]}]},
 	{"id":"guardian","format":"dc+sd-jwt","meta":{"vct_values":["id"]},"claims":[{"path":["role"],"values":["guardian"]}]},
 	{"id":"marriage","format":"dc+sd-jwt","meta":{"vct_values":["marriage"]}},
+	{"id":"aunt","format":"dc+sd-jwt","meta":{"vct_values":["id"]}},
 	{"id":"extra","format":"dc+sd-jwt","meta":{"vct_values":["extra"]},"multiple":true}],
 	"credential_sets":[{"options":[["mother","father","marriage"],["guardian"]]},{"options":[["extra"]],"required":false}]}`
 
@@ -217,18 +220,21 @@ func TestCredentialSets(t *testing.T) {
 		shown shown
 		want  error
 	}{
-		"the first option":        {shown{"mother": {mother}, "father": {father}, "marriage": {marriage}}, nil},
-		"the second":              {shown{"guardian": {guardian}}, nil},
-		"with the optional one":   {shown{"guardian": {guardian}, "extra": {extra, extra}}, nil},
-		"the optional one alone":  {shown{"extra": {extra}}, dcql.NotSatisfied},
-		"the same card as both":   {shown{"mother": {mother}, "father": {mother}, "marriage": {marriage}}, dcql.NotSatisfied},
-		"without the marriage":    {shown{"mother": {mother}, "father": {father}}, dcql.NotSatisfied},
-		"two mothers":             {shown{"mother": {mother, mother}, "father": {father}, "marriage": {marriage}}, dcql.NotAskedFor},
-		"an answer to no query":   {shown{"guardian": {guardian}, "x": {extra}}, dcql.NotAskedFor},
-		"an empty answer":         {shown{"guardian": {guardian}, "extra": {}}, dcql.NotSatisfied},
-		"a card of another type":  {shown{"guardian": {guardian}, "extra": {marriage}}, dcql.NotSatisfied},
-		"claims that are no JSON": {shown{"guardian": {card("g", "id", `{`)}}, dcql.NotSatisfied},
-		"nothing":                 {shown{}, dcql.NotSatisfied},
+		"the first option":         {shown{"mother": {mother}, "father": {father}, "marriage": {marriage}}, nil},
+		"the second":               {shown{"guardian": {guardian}}, nil},
+		"with the optional one":    {shown{"guardian": {guardian}, "extra": {extra, extra}}, nil},
+		"the optional one alone":   {shown{"extra": {extra}}, dcql.NotSatisfied},
+		"the same card as both":    {shown{"mother": {mother}, "father": {mother}, "marriage": {marriage}}, dcql.NotSatisfied},
+		"without the marriage":     {shown{"mother": {mother}, "father": {father}}, dcql.NotSatisfied},
+		"two mothers":              {shown{"mother": {mother, mother}, "father": {father}, "marriage": {marriage}}, dcql.NotAskedFor},
+		"an answer to no query":    {shown{"guardian": {guardian}, "x": {extra}}, dcql.NotAskedFor},
+		"an empty answer":          {shown{"guardian": {guardian}, "extra": {}}, dcql.NotSatisfied},
+		"a card of another type":   {shown{"guardian": {guardian}, "extra": {marriage}}, dcql.NotSatisfied},
+		"claims that are no JSON":  {shown{"guardian": {card("g", "id", `{`)}}, dcql.NotSatisfied},
+		"nothing":                  {shown{}, dcql.NotSatisfied},
+		"half of the other option": {shown{"guardian": {guardian}, "mother": {mother}, "father": {father}}, dcql.NotAskedFor},
+		"of no set":                {shown{"guardian": {guardian}, "aunt": {guardian}}, dcql.NotAskedFor},
+		"half of an option":        {shown{"mother": {mother}, "father": {father}, "guardian": {marriage}}, dcql.NotSatisfied},
 	} {
 		if err := parse(t, birth).Satisfied(c.shown); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", name, err, c.want)

@@ -90,8 +90,9 @@ func (q *Query) needed(has func(id string) bool) (ids []string, err error) {
 }
 
 // Satisfied says whether what was shown, by the id of the credential query that it answers, is what was asked for: each answers its query,
-// none that was not asked for is there, no more than one unless multiple, and no required credential is missing. Whether the credentials are
-// genuine is not its business. The error is *Error with NotSatisfied or NotAskedFor.
+// none that was not asked for is there, no more than one unless multiple, and no required credential is missing. With credential sets, what is
+// asked for are the credentials of an option that was shown as a whole. Whether the credentials are genuine is not its business. The error
+// is *Error with NotSatisfied or NotAskedFor.
 func (q *Query) Satisfied(shown map[string][]Candidate) error {
 	for id, all := range shown {
 		i := slices.IndexFunc(q.Credentials, func(c Credential) bool { return c.ID == id })
@@ -115,8 +116,33 @@ func (q *Query) Satisfied(shown map[string][]Candidate) error {
 			}
 		}
 	}
-	_, err := q.needed(func(id string) bool { return len(shown[id]) > 0 })
-	return err
+	has := func(id string) bool { return len(shown[id]) > 0 }
+	if _, err := q.needed(has); err != nil || len(q.Sets) == 0 {
+		return err
+	}
+	return q.ofOptions(shown, has)
+}
+
+// ofOptions checks that all that was shown belongs to options of credential sets that are there as a whole (section 6.4.2). Half of another option
+// was asked for by nobody, nor was a credential that no set names.
+func (q *Query) ofOptions(shown map[string][]Candidate, has func(id string) bool) error {
+	whole := map[string]bool{}
+	for _, s := range q.Sets {
+		for _, option := range s.Options {
+			if slices.ContainsFunc(option, func(id string) bool { return !has(id) }) {
+				continue
+			}
+			for _, id := range option {
+				whole[id] = true
+			}
+		}
+	}
+	for _, c := range q.Credentials { // in the order of the query, so that the same answer has the same error
+		if has(c.ID) && !whole[c.ID] {
+			return &Error{Reason: NotAskedFor, Query: c.ID, Detail: "of no option that is there as a whole"}
+		}
+	}
+	return nil
 }
 
 // match tells whether a candidate answers the query, and with which claims.
