@@ -105,7 +105,7 @@ func (r *Registry) Publish(ctx context.Context, c PublishConfig) (published []st
 		return nil, StatementMalformed
 	}
 	count := uint32(0)
-	if err := r.c.Store.View(ctx, func(tx Tx) (err error) { count, err = lists(tx); return err }); err != nil {
+	if err := r.view(ctx, func(tx Tx) (err error) { count, err = lists(tx); return err }); err != nil {
 		return nil, err
 	}
 	for n := range count {
@@ -147,7 +147,7 @@ func (r *Registry) publish(ctx context.Context, n uint32, c PublishConfig) (bool
 // reserve reads a list and takes the time of its next token, which no other publisher gets. It returns nil if nothing need be published.
 func (r *Registry) reserve(ctx context.Context, n uint32, c PublishConfig, always bool) (s *Statement, version uint64, err error) {
 	now := r.c.Now()
-	err = r.c.Store.Update(ctx, func(tx Tx) error {
+	err = r.update(ctx, func(tx Tx) error {
 		s = nil
 		l, err := r.list(tx, n)
 		if err != nil {
@@ -196,7 +196,7 @@ func pages(tx Tx, n uint32, size uint64) ([]byte, error) {
 
 // settle notes that a token is in its place, unless a newer one was begun.
 func (r *Registry) settle(ctx context.Context, n uint32, version uint64, s *Statement) (newest bool, err error) {
-	err = r.c.Store.Update(ctx, func(tx Tx) error {
+	err = r.update(ctx, func(tx Tx) error {
 		l, err := r.list(tx, n)
 		if err != nil {
 			return err
@@ -213,7 +213,7 @@ func (r *Registry) settle(ctx context.Context, n uint32, version uint64, s *Stat
 // Aggregation returns the document that lists all lists (section 9.3), of the media type application/json.
 func (r *Registry) Aggregation(ctx context.Context) ([]byte, error) {
 	var uris []string
-	err := r.c.Store.View(ctx, func(tx Tx) error {
+	err := r.view(ctx, func(tx Tx) error {
 		count, err := lists(tx)
 		uris = make([]string, count)
 		for n := range count {

@@ -3,9 +3,7 @@ package status
 import (
 	"bytes"
 	"context"
-	"crypto/hmac"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
 	"strconv"
@@ -17,13 +15,13 @@ import (
 // Reasons of a Registry.
 const (
 	StoreMisused   Reason = "status_store_misused"       // a Put outside Update, or of an empty value
-	StoreDamaged   Reason = "status_store_damaged"       // the store holds what no Registry writes, or another Registry's settings
-	BadRegistry    Reason = "status_registry_config"     // a field of RegistryConfig that cannot be right
+	StoreDamaged   Reason = "status_store_damaged"       // the store holds what no Registry writes, or is not the one that was opened
+	BadRegistry    Reason = "status_registry_config"     // a field of RegistryConfig that cannot be right, or is not that of the store
 	BadChange      Reason = "status_change_malformed"    // a record, By or Why that is empty, too long or no UTF-8
 	NotAllocated   Reason = "status_index_not_allocated" // the reference is to no card of this registry
 	FinallyRevoked Reason = "status_revoked_for_good"    // a revoked card cannot become anything else
 	ValueTooLarge  Reason = "status_value_does_not_fit"  // the value needs more bits than the lists have
-	ClockBehind    Reason = "status_clock_behind"        // the clock shows a time before the newest token's
+	ClockBehind    Reason = "status_clock_behind"        // the clock shows a time before the newest token's: it is wrong, or was when that was signed
 	PublishFailed  Reason = "status_publish_interrupted" // other publishers came in between too often
 )
 
@@ -33,7 +31,7 @@ type RegistryConfig struct {
 	// URI is where the lists are: the nth is at URI + "/" + n. It must not end in a slash; required.
 	URI string
 	// Key is a secret of at least 32 bytes with which records are hashed, so that the store names no citizen; required. Whoever has it and the store
-	// can try all record numbers. It must stay the same as long as the store.
+	// can try all record numbers. It must stay the same as long as the store, as URI must.
 	Key []byte
 	// Cards is how many cards a list has room for: 65,536 if zero, at most 16 million. The more share a list, the less does fetching one
 	// tell about a single card.
@@ -79,81 +77,6 @@ func NewRegistry(c RegistryConfig) (*Registry, error) {
 	return &Registry{c}, nil
 }
 
-// list is what the store knows of one list, beside its pages.
-type list struct {
-	Cards     uint64   `json:"cards"`
-	Bits      int      `json:"bits"`
-	Order     [16]byte `json:"order"`     // key of the permutation
-	Used      uint64   `json:"used"`      // places given out
-	Version   uint64   `json:"version"`   // changes made
-	Published uint64   `json:"published"` // the version that was published last
-	Issued    int64    `json:"issued"`    // iat of the newest token
-	Expires   int64    `json:"expires"`   // exp of the newest token that was published
-}
-
-func (r *Registry) uri(n uint32) string { return r.c.URI + "/" + strconv.FormatUint(uint64(n), 10) }
-
-// Keys of the store. Numbers are big-endian, so that their order is that of the bytes.
-func listKey(n uint32) []byte { return binary.BigEndian.AppendUint32([]byte("l/"), n) }
-
-func pageKey(n uint32, page uint64) []byte {
-	return binary.BigEndian.AppendUint64(append(binary.BigEndian.AppendUint32([]byte("p/"), n), '/'), page)
-}
-
-func changeKey(n uint32, index uint64) []byte {
-	return append(binary.BigEndian.AppendUint64(append(binary.BigEndian.AppendUint32([]byte("h/"), n), '/'), index), '/')
-}
-
-// recordKey hashes what the issuer's own registry calls the record: an identity number is guessed in a second from a bare hash.
-func (r *Registry) recordKey(record string) []byte {
-	mac := hmac.New(sha256.New, r.c.Key)
-	mac.Write([]byte(record))
-	return append(mac.Sum([]byte("r/")), '/')
-}
-
-func get(tx Tx, key []byte, into any) (found bool, err error) {
-	raw, err := tx.Get(key)
-	if err != nil || raw == nil {
-		return false, err
-	}
-	if json.Unmarshal(raw, into) != nil {
-		return false, StoreDamaged
-	}
-	return true, nil
-}
-
-func put(tx Tx, key []byte, v any) error {
-	raw, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-	return tx.Put(key, raw)
-}
-
-// lists returns the number of lists in the store.
-func lists(tx Tx) (n uint32, err error) {
-	raw, err := tx.Get([]byte("lists"))
-	switch {
-	case err != nil || raw == nil:
-		return 0, err
-	case len(raw) != 4:
-		return 0, StoreDamaged
-	}
-	return binary.BigEndian.Uint32(raw), nil
-}
-
-func (r *Registry) list(tx Tx, n uint32) (list, error) {
-	var l list
-	found, err := get(tx, listKey(n), &l)
-	if err == nil && (!found || l.Cards == 0 || l.Cards > maxInflated || l.Used > l.Cards) {
-		err = StoreDamaged
-	}
-	if err == nil && l.Bits != r.c.Bits {
-		err = BadRegistry // lists of one store have one size of status
-	}
-	return l, err
-}
-
 // Allocate gives a card of that record a place in a list: what Card.Status takes. The record is whatever the issuer's own registry knows its
 // cards by; it is hashed before it is stored. A record may have any number of cards. If the caller fails before the card is signed, the place
 // stays unused, and nothing else happens. Errors are a Reason or the store's.
@@ -175,7 +98,7 @@ func (r *Registry) AllocateAll(ctx context.Context, records []string) ([]Referen
 	var refs []Reference
 	err := r.c.Store.Update(ctx, func(tx Tx) error {
 		refs = make([]Reference, 0, len(records))
-		if err := r.own(tx); err != nil {
+		if err := r.claim(tx); err != nil {
 			return err
 		}
 		count, err := lists(tx)
@@ -225,24 +148,10 @@ func (r *Registry) AllocateAll(ctx context.Context, records []string) ([]Referen
 	return refs, nil
 }
 
-// own keeps two registries with different URIs from filling one store: their lists would have the same numbers.
-func (r *Registry) own(tx Tx) error {
-	uri, err := tx.Get([]byte("uri"))
-	switch {
-	case err != nil:
-		return err
-	case uri == nil:
-		return tx.Put([]byte("uri"), []byte(r.c.URI))
-	case string(uri) != r.c.URI:
-		return BadRegistry
-	}
-	return nil
-}
-
 // Find returns the places of all cards of a record, in no order that means anything.
 func (r *Registry) Find(ctx context.Context, record string) ([]Reference, error) {
 	var refs []Reference
-	err := r.c.Store.View(ctx, func(tx Tx) error {
+	err := r.view(ctx, func(tx Tx) error {
 		refs = nil
 		prefix := r.recordKey(record)
 		return tx.Scan(prefix, func(key, _ []byte) bool {
@@ -280,7 +189,7 @@ func (r *Registry) Set(ctx context.Context, ref Reference, v Value, by, why stri
 	if int(v) >= 1<<r.c.Bits {
 		return ValueTooLarge
 	}
-	return r.c.Store.Update(ctx, func(tx Tx) error {
+	return r.update(ctx, func(tx Tx) error {
 		n, l, err := r.allocated(tx, ref)
 		if err != nil {
 			return err
@@ -321,7 +230,7 @@ func (r *Registry) Set(ctx context.Context, ref Reference, v Value, by, why stri
 // History returns the changes of a card's status, oldest first; none means that it has been valid all along.
 func (r *Registry) History(ctx context.Context, ref Reference) ([]Change, error) {
 	var changes []Change
-	err := r.c.Store.View(ctx, func(tx Tx) error {
+	err := r.view(ctx, func(tx Tx) error {
 		changes = nil
 		n, _, err := r.allocated(tx, ref)
 		if err != nil {
@@ -348,7 +257,7 @@ func (r *Registry) History(ctx context.Context, ref Reference) ([]Change, error)
 // List returns a list as it stands now, signed by nobody: for an issuer's own look, and for tests.
 func (r *Registry) List(ctx context.Context, uri string) (*List, error) {
 	var l *List
-	err := r.c.Store.View(ctx, func(tx Tx) error {
+	err := r.view(ctx, func(tx Tx) error {
 		n, entry, err := r.number(tx, uri)
 		if err != nil {
 			return err

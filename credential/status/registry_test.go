@@ -274,11 +274,60 @@ func TestStoreNamesNobody(t *testing.T) {
 	if err != nil || entries < 4 {
 		t.Errorf("%d entries, %v", entries, err)
 	}
-	other := registry(t, func(c *status.RegistryConfig) { c.Store, c.Key = store, []byte("another key of thirty-two bytes..") })
-	if refs, err := other.Find(t.Context(), "MARKER-10000000001"); err != nil || len(refs) != 0 {
-		t.Errorf("with another key: %v %v", refs, err)
-	}
 	if refs, err := r.Find(t.Context(), "MARKER-10000000001"); err != nil || !slices.Equal(refs, []status.Reference{ref}) {
 		t.Errorf("%v %v", refs, err)
+	}
+}
+
+// TestStoreOfAnotherRegistry: with another URI a registry would publish what is the cards' elsewhere, and note it as done; with another Key it would find no
+// card of any record, and revoke none.
+func TestStoreOfAnotherRegistry(t *testing.T) {
+	ctx, key, web, at := t.Context(), signer(t), &server{}, now
+	store := status.NewMemory()
+	open := func(change func(*status.RegistryConfig)) *status.Registry {
+		return registry(t, func(c *status.RegistryConfig) {
+			c.Store, c.Now = store, func() time.Time { return at }
+			if change != nil {
+				change(c)
+			}
+		})
+	}
+	c := status.PublishConfig{By: status.By{Signer: key, KeyID: "#key-1"}, Lifetime: 24 * time.Hour, Put: web.put}
+	r := open(nil)
+	ref, err := r.Allocate(ctx, "a")
+	if err == nil {
+		_, err = r.Publish(ctx, c)
+	}
+	if err == nil {
+		err = r.Set(ctx, ref, status.Revoked, "by", "why")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	at = at.Add(time.Hour)
+	for name, change := range map[string]func(*status.RegistryConfig){
+		"another URI": func(c *status.RegistryConfig) { c.URI = "https://new.example/status" },
+		"another key": func(c *status.RegistryConfig) { c.Key = []byte("another key of thirty-two bytes..") },
+	} {
+		other := open(change)
+		for what, call := range map[string]func() error{
+			"Allocate":    func() error { _, err := other.Allocate(ctx, "b"); return err },
+			"Find":        func() error { _, err := other.Find(ctx, "a"); return err },
+			"Set":         func() error { return other.Set(ctx, ref, status.Suspended, "by", "why") },
+			"History":     func() error { _, err := other.History(ctx, ref); return err },
+			"List":        func() error { _, err := other.List(ctx, ref.URI); return err },
+			"Publish":     func() error { _, err := other.Publish(ctx, c); return err },
+			"Aggregation": func() error { _, err := other.Aggregation(ctx); return err },
+		} {
+			if err := call(); !errors.Is(err, status.BadRegistry) {
+				t.Errorf("%s, %s: %v", name, what, err)
+			}
+		}
+	}
+	if _, err := r.Publish(ctx, c); err != nil {
+		t.Fatal(err)
+	}
+	if v, err := web.list(t, ref.URI, key.Public(), at).At(ref.Index); err != nil || v != status.Revoked {
+		t.Errorf("the list of the card says %s, %v", v, err)
 	}
 }

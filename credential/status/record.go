@@ -1,0 +1,145 @@
+package status
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"strconv"
+)
+
+// list is what the store knows of one list, beside its pages.
+type list struct {
+	Cards     uint64   `json:"cards"`
+	Bits      int      `json:"bits"`
+	Order     [16]byte `json:"order"`     // key of the permutation
+	Used      uint64   `json:"used"`      // places given out
+	Version   uint64   `json:"version"`   // changes made
+	Published uint64   `json:"published"` // the version that was published last
+	Issued    int64    `json:"issued"`    // iat of the newest token
+	Expires   int64    `json:"expires"`   // exp of the newest token that was published
+}
+
+func (r *Registry) uri(n uint32) string { return r.c.URI + "/" + strconv.FormatUint(uint64(n), 10) }
+
+// Keys of the store. Numbers are big-endian, so that their order is that of the bytes.
+func listKey(n uint32) []byte { return binary.BigEndian.AppendUint32([]byte("l/"), n) }
+
+func pageKey(n uint32, page uint64) []byte {
+	return binary.BigEndian.AppendUint64(append(binary.BigEndian.AppendUint32([]byte("p/"), n), '/'), page)
+}
+
+func changeKey(n uint32, index uint64) []byte {
+	return append(binary.BigEndian.AppendUint64(append(binary.BigEndian.AppendUint32([]byte("h/"), n), '/'), index), '/')
+}
+
+// recordKey hashes what the issuer's own registry calls the record: an identity number is guessed in a second from a bare hash.
+func (r *Registry) recordKey(record string) []byte {
+	mac := hmac.New(sha256.New, r.c.Key)
+	mac.Write([]byte(record))
+	return append(mac.Sum([]byte("r/")), '/')
+}
+
+func get(tx Tx, key []byte, into any) (found bool, err error) {
+	raw, err := tx.Get(key)
+	if err != nil || raw == nil {
+		return false, err
+	}
+	if json.Unmarshal(raw, into) != nil {
+		return false, StoreDamaged
+	}
+	return true, nil
+}
+
+func put(tx Tx, key []byte, v any) error {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return tx.Put(key, raw)
+}
+
+// lists returns the number of lists in the store.
+func lists(tx Tx) (n uint32, err error) {
+	raw, err := tx.Get([]byte("lists"))
+	switch {
+	case err != nil || raw == nil:
+		return 0, err
+	case len(raw) != 4:
+		return 0, StoreDamaged
+	}
+	return binary.BigEndian.Uint32(raw), nil
+}
+
+func (r *Registry) list(tx Tx, n uint32) (list, error) {
+	var l list
+	found, err := get(tx, listKey(n), &l)
+	if err == nil && (!found || l.Cards == 0 || l.Cards > maxInflated || l.Used > l.Cards) {
+		err = StoreDamaged
+	}
+	if err == nil && l.Bits != r.c.Bits {
+		err = BadRegistry // lists of one store have one size of status
+	}
+	return l, err
+}
+
+// own keeps registries of another URI or Key from a store: the lists of the one would have the same numbers, and the other would find no record.
+// A store that nobody has allocated in is anybody's.
+func (r *Registry) own(tx Tx) error {
+	uri, err := tx.Get([]byte("uri"))
+	if err != nil || uri == nil {
+		return err
+	}
+	check, err := tx.Get([]byte("key"))
+	switch {
+	case err != nil:
+		return err
+	case string(uri) != r.c.URI, !hmac.Equal(check, r.keyCheck()):
+		return BadRegistry
+	}
+	return nil
+}
+
+// claim makes a store this registry's, for good.
+func (r *Registry) claim(tx Tx) error {
+	uri, err := tx.Get([]byte("uri"))
+	switch {
+	case err != nil:
+		return err
+	case uri != nil:
+		return r.own(tx)
+	}
+	if err := tx.Put([]byte("uri"), []byte(r.c.URI)); err != nil {
+		return err
+	}
+	return tx.Put([]byte("key"), r.keyCheck())
+}
+
+// keyCheck tells one Key from another. It is the hash of no record, which is UTF-8.
+func (r *Registry) keyCheck() []byte {
+	mac := hmac.New(sha256.New, r.c.Key)
+	mac.Write([]byte("\xff" + r.c.URI))
+	return mac.Sum(nil)
+}
+
+// view is Store.View for a store that is this registry's.
+func (r *Registry) view(ctx context.Context, f func(Tx) error) error {
+	return r.c.Store.View(ctx, func(tx Tx) error {
+		if err := r.own(tx); err != nil {
+			return err
+		}
+		return f(tx)
+	})
+}
+
+// update is Store.Update for a store that is this registry's.
+func (r *Registry) update(ctx context.Context, f func(Tx) error) error {
+	return r.c.Store.Update(ctx, func(tx Tx) error {
+		if err := r.own(tx); err != nil {
+			return err
+		}
+		return f(tx)
+	})
+}
+
