@@ -1,7 +1,9 @@
 package verifier_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -151,6 +153,11 @@ func TestAnswersThatAreRefused(t *testing.T) {
 			i := f.w.NewIssuer("Example Health", nil, "https://health.example/types/card")
 			a["father"] = f.show(i.Issue(f.w.NewHolder(), idCard, map[string]any{"ID Number": "10000000002"}, nil), "ID Number")
 		}, trust.TypeNotAccredited, "father"},
+		"half of the other option": {func(f *family, a verifier.Answer) {
+			delete(a, "marriage")
+			a["guardian"] = f.show(f.father, "ID Number")
+		}, dcql.NotAskedFor, ""},
+		"a stranger beside the family": {func(f *family, a verifier.Answer) { a["guardian"] = f.show(f.stranger(), "ID Number") }, verifier.HoldersDiffer, ""},
 		"surplus that is refused": {func(f *family, a verifier.Answer) {
 			f.expect.RefuseSurplus = true
 			a["father"] = f.show(f.father, "ID Number", "Full Name")
@@ -204,6 +211,112 @@ func TestSameHolder(t *testing.T) {
 	_, err = f.v.VerifyAnswer(t.Context(), verifier.Answer{"id": f.show(f.father, "ID Number"), "marriage": f.show(f.marriage)}, f.expect)
 	if !errors.Is(err, verifier.HoldersDiffer) {
 		t.Errorf("somebody else's marriage: %v", err)
+	}
+}
+
+// stranger is the card of somebody whom nothing ties to the family.
+func (f *family) stranger() *verifiertest.Card {
+	return f.registry.Issue(f.w.NewHolder(), idCard, map[string]any{"Full Name": "Stranger Example", "ID Number": "10000000099", "Gender": "Male"}, nil)
+}
+
+// TestCardsThatNothingTiesTogether: where holders may differ, links and keys make one group of all cards that are shown.
+func TestCardsThatNothingTiesTogether(t *testing.T) {
+	f := newFamily(t)
+	q, err := dcql.Parse([]byte(`{"credentials":[
+		{"id":"a","format":"dc+sd-jwt","meta":{"vct_values":["` + idCard + `"]},"claims":[{"path":["ID Number"]}]},
+		{"id":"b","format":"dc+sd-jwt","meta":{"vct_values":["` + idCard + `"]},"claims":[{"path":["ID Number"]}]},
+		{"id":"c","format":"dc+sd-jwt","meta":{"vct_values":["` + idCard + `"]},"claims":[{"path":["ID Number"]}]}],
+		"credential_sets":[{"options":[["a"],["b"],["c"]]}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := func(queries ...string) (out []verifier.Link) {
+		for _, id := range queries {
+			out = append(out, verifier.Link{Query: id, Path: disclosure.Path{"ID Number"}})
+		}
+		return out
+	}
+	f.expect.Query = q
+	again := f.registry.Issue(f.w.NewHolder(), idCard, map[string]any{"ID Number": "10000000001"}, nil)
+	third := f.registry.Issue(f.w.NewHolder(), idCard, map[string]any{"ID Number": "10000000001"}, nil)
+	for name, c := range map[string]struct {
+		linked [][]verifier.Link
+		shown  map[string]*verifiertest.Card
+		want   error
+	}{
+		"one card":                   {[][]verifier.Link{link("a", "b")}, map[string]*verifiertest.Card{"c": f.father}, nil},
+		"a link":                     {[][]verifier.Link{link("a", "b")}, map[string]*verifiertest.Card{"a": f.mother, "b": again}, nil},
+		"a chain of links":           {[][]verifier.Link{link("c", "b"), link("a", "b")}, map[string]*verifiertest.Card{"a": f.mother, "b": again, "c": third}, nil},
+		"a link over a missing one":  {[][]verifier.Link{link("a", "b", "c")}, map[string]*verifiertest.Card{"a": f.mother, "c": third}, nil},
+		"half of each link":          {[][]verifier.Link{link("a", "b"), link("b", "c")}, map[string]*verifiertest.Card{"a": f.mother, "c": third}, verifier.HoldersDiffer},
+		"a third that hangs on none": {[][]verifier.Link{link("a", "b")}, map[string]*verifiertest.Card{"a": f.mother, "b": again, "c": third}, verifier.HoldersDiffer},
+		"one key":                    {[][]verifier.Link{link("a", "b")}, map[string]*verifiertest.Card{"a": f.mother, "c": f.mother}, nil},
+		"a link and a key":           {[][]verifier.Link{link("a", "b")}, map[string]*verifiertest.Card{"a": f.mother, "b": again, "c": again}, nil},
+		"two people":                 {[][]verifier.Link{link("a", "b")}, map[string]*verifiertest.Card{"a": f.mother, "b": f.father}, verifier.LinkedClaimsDiffer},
+	} {
+		f.expect.Nonce, f.expect.Linked = name, c.linked
+		answer := verifier.Answer{}
+		for id, card := range c.shown {
+			answer[id] = f.show(card, "ID Number")
+		}
+		if _, err := f.v.VerifyAnswer(t.Context(), answer, f.expect); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v, want %v", name, err, c.want)
+		}
+	}
+}
+
+// TestLinkOfNothing: that two cards have none of something says nothing about their holders.
+func TestLinkOfNothing(t *testing.T) {
+	q, err := dcql.Parse([]byte(`{"credentials":[
+		{"id":"a","format":"dc+sd-jwt","meta":{"vct_values":["` + idCard + `"]},"claims":[{"path":["Household"]}]},
+		{"id":"b","format":"dc+sd-jwt","meta":{"vct_values":["` + idCard + `"]},"claims":[{"path":["Household"]}]}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := newFamily(t)
+	deki, karma := f.w.NewHolder(), f.w.NewHolder()
+	f.expect.Query = q
+	f.expect.Linked = [][]verifier.Link{{{Query: "a", Path: disclosure.Path{"Household"}}, {Query: "b", Path: disclosure.Path{"Household"}}}}
+	for text, want := range map[string]error{
+		`null`: verifier.LinkedClaimsDiffer, `""`: verifier.LinkedClaimsDiffer, `" "`: verifier.LinkedClaimsDiffer, `[]`: verifier.LinkedClaimsDiffer,
+		`{}`: verifier.LinkedClaimsDiffer, `[null,""]`: verifier.LinkedClaimsDiffer, `{"x":[]}`: verifier.LinkedClaimsDiffer,
+		`"7"`: nil, `7`: nil, `[7]`: nil, `{"x":[0]}`: nil,
+	} {
+		claims := map[string]any{"Household": json.RawMessage(text)}
+		one, two := f.registry.Issue(deki, idCard, claims, nil), f.registry.Issue(karma, idCard, claims, nil)
+		f.expect.Nonce = text
+		_, err := f.v.VerifyAnswer(t.Context(), verifier.Answer{"a": f.show(one, "Household"), "b": f.show(two, "Household")}, f.expect)
+		if !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %v", text, err, want)
+		}
+	}
+}
+
+// TestCopiedCardBesideOnesOwn: a card of somebody else, copied, does not pass because its key binding was cut off where the query asks for none.
+func TestCopiedCardBesideOnesOwn(t *testing.T) {
+	f := newFamily(t)
+	q, err := dcql.Parse([]byte(`{"credentials":[
+		{"id":"id","format":"dc+sd-jwt","meta":{"vct_values":["` + idCard + `"]},"claims":[{"path":["ID Number"]}]},
+		{"id":"marriage","format":"dc+sd-jwt","require_cryptographic_holder_binding":false,"meta":{"vct_values":["` + marriageCard + `"]},"claims":[{"path":["Wife"]}]}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.expect = verifier.Expect{Audience: civil, Nonce: "nonce", Query: q}
+	marriage := f.show(f.marriage, "Wife") // Deki's
+	unbound := [][]byte{marriage[0][:bytes.LastIndexByte(marriage[0], '~')+1]}
+	for name, c := range map[string]struct {
+		id       *verifiertest.Card
+		marriage [][]byte
+		want     error
+	}{
+		"bound":   {f.father, marriage, verifier.HoldersDiffer},
+		"cut off": {f.father, unbound, verifier.HoldersDiffer},
+		"her own": {f.mother, unbound, nil},
+	} {
+		_, err := f.v.VerifyAnswer(t.Context(), verifier.Answer{"id": f.show(c.id, "ID Number"), "marriage": c.marriage}, f.expect)
+		if !errors.Is(err, c.want) {
+			t.Errorf("%s: %v, want %v", name, err, c.want)
+		}
 	}
 }
 

@@ -25,8 +25,8 @@
 //
 // [Verifier.VerifyAnswer] looks at the form of an answer first: each part answers a query, and none too often. Then every card goes through steps 1 to
 // 12, in the order of the queries, and the first that fails ends it; in step 10 the claims are those of the first claim set that was shown. Then
-// comes what the answer as a whole must be: all that is required is there; the cards are of one holder; linked claims are equal. Step 13 is
-// made once.
+// comes what the answer as a whole must be: all that is required is there, and nothing else; the cards are of one holder; linked claims are
+// equal; where holders may differ, the links tie all cards together. Step 13 is made once.
 //
 // [Verifier.Explain] makes the same checks, goes on after a fault, and accepts nothing.
 //
@@ -94,9 +94,11 @@ type Expect struct {
 	// Query asks for several cards: then Type and Claims are empty, and VerifyAnswer takes the answer.
 	Query *dcql.Query
 	// DifferentHolders accepts an answer whose cards are bound to different keys: one-time cards, of which each has its own, or cards of several people.
-	// Each key has signed this request all the same. Linked must then say what makes the cards belong together.
+	// Each key has signed this request all the same. Linked must then tie all cards that are shown together, each to another one and so on to all
+	// the rest; cards bound to the same key are tied by it. What nothing ties to the rest is a stranger's: HoldersDiffer.
 	DifferentHolders bool
-	// Linked names claims that were asked for and must be equal: each list one value.
+	// Linked names claims that were asked for and must be equal: each list one value, and a value that says something: null, "", [] and {} link
+	// nothing. A list of which one claim only is shown, because its other cards were not needed, ties nothing.
 	Linked [][]Link
 	// RefuseSurplus rejects a presentation that discloses more than was asked. Otherwise the surplus is dropped, and its paths reported.
 	// What the issuer left in the clear beside or inside an asked claim is no surplus of the holder's.
