@@ -140,38 +140,62 @@ func (c *cache) drop(e *list.Element) {
 	c.order.Remove(e)
 }
 
-// weight guesses the memory of a resolution in bytes. Strangers write documents; the largest, kept 4096 times, would be a gigabyte.
+// weight guesses the memory of a resolution in bytes, rather too much of it than too little: strangers write documents, and the largest, kept 4096
+// times, would be a gigabyte. Every text, element and member counts, also one that is empty.
 func weight(r *Resolution) int {
-	const each = 512 // a struct with its short texts, or a key
-	n := each * (1 + len(r.Keys))
-	raw := func(m map[string]json.RawMessage) {
-		for name, v := range m {
-			n += len(name) + len(v)
+	const (
+		each = 512 // a struct with its texts, or a key
+		word = 16  // what stands for a text, beside its bytes
+		name = 64  // a place in a map
+	)
+	n := each
+	texts := func(list ...string) {
+		for _, s := range list {
+			n += word + len(s)
 		}
 	}
-	if d := r.Document; d != nil {
-		for _, texts := range [][]string{d.Context, d.Controller, d.AlsoKnownAs} {
-			for _, s := range texts {
-				n += len(s)
-			}
+	members := func(m map[string]json.RawMessage) {
+		for member, v := range m {
+			n += name + word + len(member) + cap(v)
 		}
-		for i := range d.VerificationMethod {
-			m := &d.VerificationMethod[i]
-			n += each + len(m.ID) + len(m.PublicKeyJwk) + len(m.PublicKeyMultibase) + len(m.PublicKeyHex) + len(m.PublicKeyBase58) +
-				len(m.PublicKeyBase64) + len(m.PublicKeyPem) + len(m.Value)
-			raw(m.Extra)
-		}
-		for i := range d.Service {
-			s := &d.Service[i]
-			n += each + len(s.ID) + len(s.Endpoint)
-			raw(s.Extra)
-		}
-		for _, ids := range d.Relationships {
-			for _, id := range ids {
-				n += len(id)
-			}
-		}
-		raw(d.Extra)
 	}
+	texts(r.Anchor.Chain, r.Anchor.Tag, r.Anchor.Trust, r.Metadata.VersionID, r.Metadata.NextVersionID)
+	for i := range r.Keys {
+		k := &r.Keys[i]
+		n += each
+		texts(k.ID, k.Class)
+		texts(k.Aliases...)
+		for _, p := range k.Purposes {
+			texts(string(p))
+		}
+	}
+	d := r.Document
+	if d == nil {
+		return n
+	}
+	texts(d.ID.s)
+	texts(d.Context...)
+	texts(d.Controller...)
+	texts(d.AlsoKnownAs...)
+	for i := range d.VerificationMethod {
+		m := &d.VerificationMethod[i]
+		n += each + cap(m.PublicKeyJwk)
+		texts(m.ID, m.Type, m.Controller, m.PublicKeyMultibase, m.PublicKeyHex, m.PublicKeyBase58, m.PublicKeyBase64, m.PublicKeyPem,
+			m.BlockchainAccountID, m.Value)
+		members(m.Extra)
+	}
+	for i := range d.Service {
+		s := &d.Service[i]
+		n += each + cap(s.Endpoint)
+		texts(s.ID, s.Type)
+		texts(s.MoreTypes...)
+		members(s.Extra)
+	}
+	for p, ids := range d.Relationships {
+		n += name
+		texts(string(p))
+		texts(ids...)
+	}
+	members(d.Extra)
 	return n
 }

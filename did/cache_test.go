@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -248,5 +249,62 @@ func TestCacheSurvivesAFaultyResolver(t *testing.T) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
+	}
+}
+
+// TestCacheWeighsWhatItKeeps: no document of at most MaxDocument takes more memory than the cache believes, by which it bounds itself.
+func TestCacheWeighsWhatItKeeps(t *testing.T) {
+	repeat := func(s string) string {
+		return strings.TrimSuffix(strings.Repeat(s+",", (MaxDocument-200)/(len(s)+1)), ",")
+	}
+	numbered := func(form string) string { // as many as there is room for, each with a number
+		var b strings.Builder
+		for i := 0; b.Len() < MaxDocument-300; i++ {
+			fmt.Fprintf(&b, form+",", i)
+		}
+		return strings.TrimSuffix(b.String(), ",")
+	}
+	for name, member := range map[string]string{
+		"types of a service":    `"service":[{"type":[` + repeat(`"ab"`) + `],"serviceEndpoint":"x"}]`,
+		"empty names":           `"alsoKnownAs":[` + repeat(`""`) + `]`,
+		"one long type":         `"service":[{"type":"` + strings.Repeat("x", 250_000) + `","serviceEndpoint":"x"}]`,
+		"services":              `"service":[` + repeat(`{"type":"","serviceEndpoint":""}`) + `]`,
+		"services with members": `"service":[` + repeat(`{"type":"","serviceEndpoint":"","a":0}`) + `]`,
+		"members":               numbered(`"%x":0`),
+		"methods":               `"verificationMethod":[` + numbered(`{"id":"#%x","type":"x","controller":"did:a:b","x":1}`) + `]`,
+		"references":            `"assertionMethod":[` + numbered(`"#%x"`) + `]`,
+		"contexts":              `"@context":[` + repeat(`{}`) + `]`,
+	} {
+		const n = 8
+		kept := make([]*Resolution, n)
+		heap := func() int {
+			runtime.GC()
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			return int(m.HeapAlloc)
+		}
+		texts := make([][]byte, n)
+		for i := range texts {
+			texts[i] = []byte(`{"id":"did:example:` + strconv.Itoa(i) + `",` + member + `}`)
+		}
+		before := heap()
+		for i := range kept {
+			doc, err := ParseDocument(texts[i])
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			if kept[i], err = NewResolution(doc); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+		}
+		used, guessed := heap()-before, 0
+		for _, r := range kept {
+			guessed += weight(r)
+		}
+		if used > guessed*5/4 {
+			t.Errorf("%s: a document takes %d KiB and weighs %d KiB", name, used/n>>10, guessed/n>>10)
+		}
+		runtime.KeepAlive(kept)
+		runtime.KeepAlive(texts)
 	}
 }
