@@ -7,7 +7,30 @@
 // Where the colons of the DID are encoded, all of it is, and the query holds options; where they stand as themselves, what follows is the
 // DID URL as it is, and the query is its own. There an encoded "#" before the query begins the fragment, because HTTP clients send no other.
 //
-// The section wants TLS: it is the server's matter, as are limits on how often one client may ask.
+// What an Accept header may ask for:
+//
+//	application/did+ld+json            the document (the default), or the method or service that a fragment names
+//	application/did                    the same, as DID Core 1.1 has it
+//	application/did+json               the same without @context
+//	application/did-resolution         the resolution result: document, its metadata, those of the resolution; of a DID only
+//	application/did-url-dereferencing  the same of a DID URL, as content, its metadata, those of the dereferencing
+//	text/uri-list                      of a URL with the parameter service or serviceType: a redirect to the first endpoint of a selected
+//	                                   service that is an http or https URL. There is no list in the answer, and nothing was asked of the endpoint.
+//
+// Statuses, with the result or the error in the body:
+//
+//	200  the document, or what the DID URL names
+//	303  text/uri-list: Location is the endpoint, the body is empty
+//	400  invalidDid, invalidDidUrl, invalidOptions
+//	404  notFound; a path, a parameter or a fragment that names nothing; a service without a web address
+//	405  another method than GET and HEAD, as text
+//	406  representationNotSupported: none of the types above, or text/uri-list for what has no endpoints
+//	410  the DID is deactivated; the metadata say so
+//	500  all else, also an issuer's node that does not answer: the error's detail has the code
+//	501  methodNotSupported, featureNotSupported
+//	503  too many at once, as text
+//
+// The section wants TLS: it is the server's matter, as are limits on connections and on how often one client may ask.
 package resolverhttp
 
 import (
@@ -34,7 +57,7 @@ const (
 
 const (
 	maxQuery   = 4 << 10          // of options, in bytes
-	maxTime    = 30 * time.Second // of one resolve
+	maxTime    = 30 * time.Second // of one resolve, and then of writing its answer
 	concurrent = 256              // resolves at once
 )
 
@@ -44,7 +67,8 @@ type handler struct {
 }
 
 // New makes a handler for GET and HEAD requests below Prefix. It resolves DIDs and dereferences DID URLs by r, each for at most 30 s and at
-// most 256 at once; beyond that it answers 503. Answers hold no text of an error, only its code.
+// most 256 at once; beyond that it answers 503. A client has 30 s to read its answer, or what the server's WriteTimeout says. Answers hold
+// no text of an error, only its code.
 func New(r did.Resolver) http.Handler { return &handler{r, make(chan struct{}, concurrent)} }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -63,16 +87,31 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	select {
 	case h.slots <- struct{}{}:
-		defer func() { <-h.slots }()
 	default:
 		head.Set("Retry-After", "1")
 		http.Error(w, "503 too many requests at once", http.StatusServiceUnavailable)
 		return
 	}
+	out := h.resolve(r, rest)
+	limitWriting(w, r)
+	out.write(w)
+}
+
+// resolve holds a slot until the answer is there, and not while a client takes its time to read it.
+func (h *handler) resolve(r *http.Request, rest string) reply {
+	defer func() { <-h.slots }()
 	ctx, cancel := context.WithTimeout(r.Context(), maxTime)
 	defer cancel()
 	accept := strings.Join(r.Header.Values("Accept"), ",")
-	h.answer(ctx, rest, r.URL.RawQuery, accept).write(w)
+	return h.answer(ctx, rest, r.URL.RawQuery, accept)
+}
+
+// limitWriting ends the connection of a client that does not read, unless the server has a WriteTimeout of its own, which is kept.
+func limitWriting(w http.ResponseWriter, r *http.Request) {
+	if s, ok := r.Context().Value(http.ServerContextKey).(*http.Server); ok && s.WriteTimeout > 0 {
+		return
+	}
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(maxTime)) // a writer that knows no deadlines is the server's matter
 }
 
 // reply is a result and how to send it.

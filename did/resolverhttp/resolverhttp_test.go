@@ -277,6 +277,55 @@ func TestResolveThatHangs(t *testing.T) {
 	}
 }
 
+// unread is the connection of a client that does not read.
+type unread struct {
+	*httptest.ResponseRecorder
+	writing  *sync.WaitGroup
+	release  chan struct{}
+	deadline time.Time
+}
+
+func (u *unread) SetWriteDeadline(t time.Time) error { u.deadline = t; return nil }
+
+func (u *unread) Write(b []byte) (int, error) {
+	u.writing.Done()
+	<-u.release
+	return len(b), nil
+}
+
+// TestClientsThatDoNotRead: an answer that is not read takes no slot from others, and not for ever a connection.
+func TestClientsThatDoNotRead(t *testing.T) {
+	h := New(resolver(t))
+	var writing, all sync.WaitGroup
+	release := make(chan struct{})
+	clients := make([]unread, concurrent)
+	for i := range clients {
+		clients[i] = unread{httptest.NewRecorder(), &writing, release, time.Time{}}
+		writing.Add(1)
+		all.Go(func() { h.ServeHTTP(&clients[i], httptest.NewRequest("GET", Prefix+"did:example:1234", nil)) })
+	}
+	writing.Wait() // no resolve is under way any more
+	if w := get(t, h, Prefix+"did:example:1234", ""); w.Code != 200 {
+		t.Errorf("another client gets %d", w.Code)
+	}
+	close(release)
+	all.Wait()
+	for i := range clients {
+		if left := time.Until(clients[i].deadline); left <= 0 || left > maxTime {
+			t.Fatalf("%s left to read", left)
+		}
+	}
+	// The server's own limit stays.
+	server := http.Server{WriteTimeout: time.Second}
+	r := httptest.NewRequest("GET", Prefix+"did:example:1234", nil)
+	writing.Add(1)
+	w := unread{httptest.NewRecorder(), &writing, release, time.Time{}}
+	h.ServeHTTP(&w, r.WithContext(context.WithValue(r.Context(), http.ServerContextKey, &server)))
+	if !w.deadline.IsZero() {
+		t.Error("the server's WriteTimeout was replaced")
+	}
+}
+
 // FuzzRequest: no request makes the handler panic, and every answer is JSON with a status of the binding.
 func FuzzRequest(f *testing.F) {
 	for _, s := range []string{"did:example:1234", "did%3Aexample%3A1234?versionId=7", "did:example:1234?service=files&relativeRef=%2Fx", "did:example:1234%23key-1", "%", "?", "//", "did:%23#?"} {
