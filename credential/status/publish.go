@@ -6,6 +6,9 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -87,19 +90,27 @@ func appendBase64URL(dst, data []byte) []byte { return base64.RawURLEncoding.App
 type PublishConfig struct {
 	By // who signs; required
 	// Lifetime is how long a token is valid: required, at least a minute, at most 90 days. A verifier that can fetch no fresh list stops accepting
-	// cards when it ends. A list that has not changed is signed anew when half of it has passed.
+	// cards when it ends. A list that has not changed is signed anew when half of it has passed, or 12 hours: verifiers take no list that is older than
+	// their Config.StatusAge, which is 24 hours unless they say otherwise.
 	Lifetime time.Duration
 	// TTL is how long a verifier may keep a list before it looks for a newer one: after that long, at most, a revocation counts everywhere.
 	TTL         time.Duration
 	Aggregation string // the URL at which the lists are listed (section 9.2); may be empty
-	// Put makes a token available at uri. It may be called again with a newer one, and is not called with an older one after it returned,
-	// except by another process at the same time, which then puts a newer one at once.
+	// Put makes a token available at uri, in five minutes or less: its context ends then. It may be called again with a newer one, and is not called with an
+	// older one after it returned, except by another process at the same time, which then puts a newer one at once. If that process ends before it
+	// does, the next Publish does.
 	Put func(ctx context.Context, uri string, token []byte) error
 }
 
-// Publish signs every list that has changed since it was published, or whose token is past half of its life, and puts it. It returns the
-// URIs of those lists. If it is interrupted, what was not put is signed again the next time; the time in a list's tokens only grows.
-// Any number of processes may publish at once. Errors are a Reason, the store's, the signer's or Put's.
+const (
+	renewal = 12 * time.Hour  // half of what verifier.Config.StatusAge is by default
+	putTime = 5 * time.Minute // for signing a token and putting it
+)
+
+// Publish signs every list that has changed since it was published, or whose token is past half of its life or 12 hours old, and puts it. It returns the
+// URIs of those lists. Call it after changes, and every few minutes: that mends, too, what a publisher that ended in the middle may have left. A list that
+// fails does not keep the others back. What was not put is signed again the next time; the time in a list's tokens only grows. Any number of
+// processes may publish at once. Errors are a Reason, the store's, the signer's or Put's, joined if there are several.
 func (r *Registry) Publish(ctx context.Context, c PublishConfig) (published []string, err error) {
 	if c.Signer == nil || c.KeyID == "" && len(c.Chain) == 0 || c.Put == nil || c.Lifetime < time.Minute || c.Lifetime > 90*24*time.Hour || c.TTL < 0 || c.TTL > c.Lifetime {
 		return nil, StatementMalformed
@@ -108,35 +119,36 @@ func (r *Registry) Publish(ctx context.Context, c PublishConfig) (published []st
 	if err := r.view(ctx, func(tx Tx) (err error) { count, err = lists(tx); return err }); err != nil {
 		return nil, err
 	}
+	var failed []error
 	for n := range count {
 		done, err := r.publish(ctx, n, c)
-		if err != nil {
-			return published, err
-		}
 		if done {
 			published = append(published, r.uri(n))
 		}
+		if err != nil {
+			failed = append(failed, fmt.Errorf("status: list %d: %w", n, err))
+		}
+		if ctx.Err() != nil {
+			break
+		}
 	}
-	return published, nil
+	return published, errors.Join(failed...)
 }
 
 // publish goes round until the newest token is in its place: who finds that another publisher began a newer one while it put its own may have
 // put it over that one, and so makes a newer one still.
 func (r *Registry) publish(ctx context.Context, n uint32, c PublishConfig) (bool, error) {
 	const rounds = 16
-	for round := range rounds {
-		s, version, err := r.reserve(ctx, n, c, round > 0)
+	var mine []begun
+	for range rounds {
+		s, version, err := r.reserve(ctx, n, c, &mine)
 		if err != nil || s == nil {
 			return false, err
 		}
-		token, err := Sign(ctx, c.By, *s)
-		if err != nil {
+		if err := signAndPut(ctx, c, *s); err != nil {
 			return false, err
 		}
-		if err := c.Put(ctx, s.URI, token); err != nil {
-			return false, err
-		}
-		newest, err := r.settle(ctx, n, version, s)
+		newest, err := r.settle(ctx, n, version, s, mine)
 		if err != nil || newest {
 			return newest, err
 		}
@@ -144,26 +156,41 @@ func (r *Registry) publish(ctx context.Context, n uint32, c PublishConfig) (bool
 	return false, PublishFailed
 }
 
-// reserve reads a list and takes the time of its next token, which no other publisher gets. It returns nil if nothing need be published.
-func (r *Registry) reserve(ctx context.Context, n uint32, c PublishConfig, always bool) (s *Statement, version uint64, err error) {
-	now := r.c.Now()
+func signAndPut(ctx context.Context, c PublishConfig, s Statement) error {
+	ctx, cancel := context.WithTimeout(ctx, putTime)
+	defer cancel()
+	token, err := Sign(ctx, c.By, s)
+	if err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err // the signer took its time; others do not wait for this token any more
+	}
+	return c.Put(ctx, s.URI, token)
+}
+
+// reserve reads a list and takes the time of its next token, which no other publisher gets. It returns nil if nothing need be published. A
+// publisher that has begun already goes on.
+func (r *Registry) reserve(ctx context.Context, n uint32, c PublishConfig, mine *[]begun) (s *Statement, version uint64, err error) {
+	var b begun
 	err = r.update(ctx, func(tx Tx) error {
 		s = nil
 		l, err := r.list(tx, n)
 		if err != nil {
 			return err
 		}
-		if !always && l.Published == l.Version && time.Unix(l.Expires, 0).Sub(now) > c.Lifetime/2 {
+		now := r.c.Now()
+		issued := max(now.Unix(), l.Issued+1) // several tokens in one second: verifiers must be able to tell which is newer
+		if time.Unix(issued, 0).Sub(now) > maxAhead {
+			return ClockBehind // verifiers refuse what is in place, if this clock is right
+		}
+		due := now.Sub(time.Unix(l.Since, 0)) >= min(c.Lifetime/2, renewal) || time.Unix(l.Expires, 0).Sub(now) <= c.Lifetime/2
+		if len(*mine) == 0 && l.Published == l.Version && !due && !l.doubtful(now.Unix()) {
 			return nil
 		}
-		issued := now.Unix()
-		if issued <= l.Issued {
-			issued = l.Issued + 1 // several tokens in one second: verifiers must be able to tell which is newer
-			if time.Unix(issued, 0).Sub(now) > maxAhead {
-				return ClockBehind
-			}
-		}
 		l.Issued, version = issued, l.Version
+		b = begun{issued, now.Unix()}
+		l.begin(b)
 		if err := put(tx, listKey(n), l); err != nil {
 			return err
 		}
@@ -172,6 +199,9 @@ func (r *Registry) reserve(ctx context.Context, n uint32, c PublishConfig, alway
 		s.Data, err = pages(tx, n, l.size())
 		return err
 	})
+	if s != nil {
+		*mine = append(*mine, b)
+	}
 	return s, version, err
 }
 
@@ -194,8 +224,9 @@ func pages(tx Tx, n uint32, size uint64) ([]byte, error) {
 	return data, nil
 }
 
-// settle notes that a token is in its place, unless a newer one was begun.
-func (r *Registry) settle(ctx context.Context, n uint32, version uint64, s *Statement) (newest bool, err error) {
+// settle notes that a token is in its place, unless a newer one was begun. Publishers whose time was over when this one began put nothing any
+// more, and this token is over theirs; until then, and if their process ended, they stay noted.
+func (r *Registry) settle(ctx context.Context, n uint32, version uint64, s *Statement, mine []begun) (newest bool, err error) {
 	err = r.update(ctx, func(tx Tx) error {
 		l, err := r.list(tx, n)
 		if err != nil {
@@ -204,7 +235,9 @@ func (r *Registry) settle(ctx context.Context, n uint32, version uint64, s *Stat
 		if newest = l.Issued == s.Issued.Unix(); !newest {
 			return nil
 		}
-		l.Published, l.Expires = version, s.Expires.Unix()
+		l.Published, l.Since, l.Expires = version, s.Issued.Unix(), s.Expires.Unix()
+		began := mine[len(mine)-1].At
+		l.Begun = slices.DeleteFunc(l.Begun, func(b begun) bool { return slices.Contains(mine, b) || b.over(began) })
 		return put(tx, listKey(n), l)
 	})
 	return newest, err

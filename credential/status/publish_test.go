@@ -210,3 +210,169 @@ func TestPublishIsConfigured(t *testing.T) {
 		}
 	}
 }
+
+// TestPublisherThatDiesAfterItsPut (or whose context ends) has put its list over that of another, which has a revocation, and has told nobody. Whoever
+// publishes next puts a newer one over it; and once it is certain that nothing comes any more, nothing is signed without need.
+func TestPublisherThatDiesAfterItsPut(t *testing.T) {
+	key, web, at := signer(t), &server{}, now
+	r := registry(t, func(c *status.RegistryConfig) { c.Now = func() time.Time { return at } })
+	ref, err := r.Allocate(t.Context(), "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := status.PublishConfig{By: status.By{Signer: key, KeyID: "#key-1"}, Lifetime: 90 * 24 * time.Hour, TTL: time.Hour, Put: web.put}
+	ctx, die := context.WithCancel(t.Context())
+	slow := c
+	slow.Put = func(ctx context.Context, uri string, token []byte) error {
+		if err := r.Set(t.Context(), ref, status.Revoked, "by", "why"); err != nil {
+			t.Error(err)
+		}
+		if _, err := r.Publish(t.Context(), c); err != nil { // the other process: its list has the revocation
+			t.Error(err)
+		}
+		err := web.put(ctx, uri, token) // arrives late
+		die()                           // and the process ends
+		return err
+	}
+	if _, err := r.Publish(ctx, slow); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	if v, err := web.list(t, ref.URI, key.Public(), at).At(ref.Index); err != nil || v != status.Valid {
+		t.Fatalf("the older list is not in place: %s, %v", v, err)
+	}
+	for minute := range 60 {
+		at = at.Add(time.Minute)
+		published, err := r.Publish(t.Context(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v, err := web.list(t, ref.URI, key.Public(), at).At(ref.Index); err != nil || v != status.Revoked {
+			t.Errorf("%s after the revocation was published the list says %s, %v", at.Sub(now), v, err)
+		}
+		if minute > 10 && len(published) > 0 {
+			t.Errorf("minute %d: signed without need", minute)
+		}
+	}
+}
+
+// TestPublishersThatDieByTheHundred leave a record of a list that can be stored still, and is mended all the same.
+func TestPublishersThatDieByTheHundred(t *testing.T) {
+	key, web, at := signer(t), &server{fail: errors.New("the server is down")}, now
+	store := status.NewMemory()
+	r := registry(t, func(c *status.RegistryConfig) { c.Store, c.Now = store, func() time.Time { return at } })
+	if _, err := r.Allocate(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	c := status.PublishConfig{By: status.By{Signer: key, KeyID: "#key-1"}, Lifetime: 24 * time.Hour, Put: web.put}
+	for range 300 {
+		at = at.Add(time.Second)
+		if _, err := r.Publish(t.Context(), c); !errors.Is(err, web.fail) {
+			t.Fatal(err)
+		}
+	}
+	err := store.View(t.Context(), func(tx status.Tx) error {
+		return tx.Scan(nil, func(key, value []byte) bool {
+			if len(value) > 4<<10 {
+				t.Errorf("%q has %d bytes", key, len(value))
+			}
+			return true
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	web.fail = nil
+	signed := 0
+	for range 30 {
+		at = at.Add(time.Minute)
+		published, err := r.Publish(t.Context(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		signed += len(published)
+	}
+	if signed < 5 || signed > 8 { // until the last that failed cannot come any more
+		t.Errorf("signed %d times in half an hour", signed)
+	}
+}
+
+// TestListThatFailsKeepsNoOtherBack: the server takes one list and not the other.
+func TestListThatFailsKeepsNoOtherBack(t *testing.T) {
+	key, web, at := signer(t), &server{}, now
+	r := registry(t, func(c *status.RegistryConfig) { c.Cards, c.Now = 100, func() time.Time { return at } })
+	refs, err := r.AllocateAll(t.Context(), slices.Repeat([]string{"a"}, 150))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := status.PublishConfig{By: status.By{Signer: key, KeyID: "#key-1"}, Lifetime: 24 * time.Hour, Put: web.put}
+	if _, err := r.Publish(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	for _, ref := range []status.Reference{refs[0], refs[149]} {
+		if err := r.Set(t.Context(), ref, status.Revoked, "by", "why"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	at = at.Add(time.Minute)
+	full := errors.New("507 insufficient storage")
+	c.Put = func(ctx context.Context, uri string, token []byte) error {
+		if uri == refs[0].URI {
+			return full
+		}
+		return web.put(ctx, uri, token)
+	}
+	if published, err := r.Publish(t.Context(), c); !errors.Is(err, full) || !slices.Equal(published, []string{refs[149].URI}) {
+		t.Errorf("published %q: %v", published, err)
+	}
+	if v, _ := web.list(t, refs[149].URI, key.Public(), at).At(refs[149].Index); v != status.Revoked {
+		t.Errorf("the card of the other list is %s", v)
+	}
+}
+
+// TestClockThatRanAhead while a list was published, and was put right: no verifier takes that list, and the publisher must hear of it.
+func TestClockThatRanAhead(t *testing.T) {
+	key, web, at := signer(t), &server{}, now.AddDate(1, 0, 0)
+	r := registry(t, func(c *status.RegistryConfig) { c.Now = func() time.Time { return at } })
+	ref, err := r.Allocate(t.Context(), "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := status.PublishConfig{By: status.By{Signer: key, KeyID: "#key-1"}, Lifetime: 24 * time.Hour, Put: web.put}
+	if _, err := r.Publish(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	at = now
+	token, err := status.ParseToken(web.tokens[ref.URI])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := token.Verify(key.Public(), status.Want{URI: ref.URI, Now: at, Skew: 30 * time.Second}); !errors.Is(err, status.ListFromTheFuture) {
+		t.Fatal(err)
+	}
+	if published, err := r.Publish(t.Context(), c); !errors.Is(err, status.ClockBehind) {
+		t.Errorf("published %q: %v", published, err)
+	}
+}
+
+// TestQuietList: verifiers take no list that is older than 24 hours unless they are told otherwise, however long it would live.
+func TestQuietList(t *testing.T) {
+	key, web, at := signer(t), &server{}, now
+	r := registry(t, func(c *status.RegistryConfig) { c.Now = func() time.Time { return at } })
+	ref, err := r.Allocate(t.Context(), "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := status.PublishConfig{By: status.By{Signer: key, KeyID: "#key-1"}, Lifetime: 7 * 24 * time.Hour, TTL: time.Hour, Put: web.put}
+	for range 72 {
+		if _, err := r.Publish(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+		if age := at.Sub(web.list(t, ref.URI, key.Public(), at).Issued); age >= 12*time.Hour {
+			t.Errorf("the list in place is %v old", age)
+		}
+		at = at.Add(time.Hour)
+	}
+	if web.puts != 6 {
+		t.Errorf("signed %d times in three days", web.puts)
+	}
+}

@@ -6,7 +6,9 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
+	"slices"
 	"strconv"
+	"time"
 )
 
 // list is what the store knows of one list, beside its pages.
@@ -18,7 +20,38 @@ type list struct {
 	Version   uint64   `json:"version"`   // changes made
 	Published uint64   `json:"published"` // the version that was published last
 	Issued    int64    `json:"issued"`    // iat of the newest token
-	Expires   int64    `json:"expires"`   // exp of the newest token that was published
+	Since     int64    `json:"since"`     // iat of the newest token that was published
+	Expires   int64    `json:"expires"`   // exp of it
+	// Begun are the tokens whose publishers have not told that the newest one is in its place. Each of them may be put over a newer one still.
+	Begun []begun `json:"begun,omitempty"`
+}
+
+// begun is a token that is being published.
+type begun struct {
+	Issued int64 `json:"issued"` // its iat; zero stands for several, which are nobody's any more
+	At     int64 `json:"at"`
+}
+
+// maxBegun bounds what a list's record holds of publishers that died.
+const maxBegun = 32
+
+func (l *list) begin(b begun) {
+	if len(l.Begun) == maxBegun {
+		l.Begun[1] = begun{0, max(l.Begun[0].At, l.Begun[1].At)}
+		l.Begun = l.Begun[1:]
+	}
+	l.Begun = append(l.Begun, b)
+}
+
+// over tells whether a publisher is too late to put its token, if its clock and this one differ by no more than two clocks may.
+func (b begun) over(now int64) bool {
+	const enough = int64((putTime + 2*maxAhead) / time.Second)
+	return now-b.At > enough || b.At-now > enough
+}
+
+// doubtful tells whether what is in place may be older than what was put there last.
+func (l *list) doubtful(now int64) bool {
+	return slices.ContainsFunc(l.Begun, func(b begun) bool { return b.Issued < l.Issued || b.over(now) })
 }
 
 func (r *Registry) uri(n uint32) string { return r.c.URI + "/" + strconv.FormatUint(uint64(n), 10) }
@@ -142,4 +175,3 @@ func (r *Registry) update(ctx context.Context, f func(Tx) error) error {
 		return f(tx)
 	})
 }
-
