@@ -357,3 +357,22 @@ func FuzzParseDocument(f *testing.F) {
 		}
 	})
 }
+
+// TestPrivateKeyInAJWK: a method whose JWK holds a private key is kept, gives no key, and passes nothing of it on.
+func TestPrivateKeyInAJWK(t *testing.T) {
+	for _, member := range []string{`"d":"MARKER"`, `"D":"MARKER"`, `"\u0064":"MARKER"`, `"p":"MARKER"`, `"oth":["MARKER"]`, `"k":"MARKER"`, `"priv":"MARKER"`, `"\u212a":"MARKER"`} {
+		doc, err := ParseDocument([]byte(`{"id":"did:example:1","verificationMethod":[{"id":"#k","type":"JsonWebKey","controller":"did:example:1","publicKeyJwk":
+			{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",` + member + `}}],"assertionMethod":["#k"]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := NewResolution(doc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := Represent(r, nil, "")
+		if len(r.Keys) != 0 || out.Code != "" || strings.Contains(string(out.Document), "MARKER") || !strings.Contains(string(out.Document), "did:example:1#k") {
+			t.Errorf("%s: %d keys, %s", member, len(r.Keys), out.Document)
+		}
+	}
+}

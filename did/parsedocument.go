@@ -19,7 +19,8 @@ const MaxDocument = 256 << 10
 // ParseDocument reads a DID document in JSON or JSON-LD form (DID Core 1.0 section 6). It is strict JSON, at most MaxDocument bytes,
 // without duplicate members. Methods that are embedded in a relationship are lifted into VerificationMethod, relative ids become
 // absolute against the document's id, and a second method or service with the same id is refused. Members that are not known are
-// kept in Extra, but for those of a method whose name says that they hold a private key. The error is *Error with InvalidDIDDocument.
+// kept in Extra, but for those of a method whose name says that they hold a private key, and a publicKeyJwk that holds one is left out: that
+// method gives no key, here or to whom the document is passed on. The error is *Error with InvalidDIDDocument.
 //
 // The caller compares the document's id with the DID that was asked for.
 func ParseDocument(data []byte) (*Document, error) {
@@ -287,6 +288,18 @@ func isPrivate(name string) bool {
 	return strings.HasPrefix(name, "secretKey") || strings.HasPrefix(name, "privateKey")
 }
 
+// holdsPrivateKey reports whether a JWK has a member of a private or symmetric key (RFC 7518 sections 6.2.2, 6.3.2 and 6.4.1, and the "priv" of
+// the AKP key type), in any letter case. Without that member it would pass for a good key whose private half everybody knows.
+func holdsPrivateKey(jwk strictjson.Value) bool {
+	for name := range jwk.Members() {
+		switch strings.ToLower(name) {
+		case "d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv":
+			return true
+		}
+	}
+	return false
+}
+
 // material reads the key. A method may hold it in one form only (DID Core 1.0 section 5.2.1). An account beside a key occurs in
 // documents of did:pkh; such a method parses and gives no key.
 func (m *Method) material(v strictjson.Value) error {
@@ -295,7 +308,9 @@ func (m *Method) material(v strictjson.Value) error {
 		if jwk.Kind() != strictjson.Object {
 			return wrap("publicKeyJwk", errObject)
 		}
-		m.PublicKeyJwk = bytes.Clone(jwk.Raw())
+		if !holdsPrivateKey(jwk) {
+			m.PublicKeyJwk = bytes.Clone(jwk.Raw())
+		}
 		found++
 	}
 	for _, part := range []struct {

@@ -33,7 +33,7 @@ type Result struct {
 
 // Represent writes the outcome of a resolve, the two values that a Resolver returned, in the representation that accept asks for (DID
 // Resolution section 4). accept is what an Accept header may hold; empty means MediaJSONLD, the form of stock resolvers. A representation
-// other than the three is RepresentationNotSupported, an error that is no *Error is InternalError.
+// other than the three is RepresentationNotSupported, an error that is no *Error, or has no Code, is InternalError.
 //
 // A document in MediaJSONLD begins with the context of DID Core, one in MediaJSON has none. Where a method has a document for a deactivated DID,
 // as did:ethr with its empty lists, it stays in the result (section 4.4 would leave it out), and the metadata say so.
@@ -58,7 +58,7 @@ func Represent(r *Resolution, err error, accept string) Result {
 func failed(err error) Result {
 	code := InternalError
 	var e *Error
-	if errors.As(err, &e) {
+	if errors.As(err, &e) && e.Code != "" {
 		code = e.Code
 	}
 	result := Result{Code: code, Metadata: json.RawMessage("{}")}

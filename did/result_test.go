@@ -102,3 +102,10 @@ func TestRepresentErrors(t *testing.T) {
 		t.Errorf("%s, %v", text, err)
 	}
 }
+
+// TestErrorWithoutACode: it is no success.
+func TestErrorWithoutACode(t *testing.T) {
+	if r := Represent(nil, &Error{}, ""); r.Code != InternalError || r.Document != nil {
+		t.Errorf("%+v", r)
+	}
+}
