@@ -310,7 +310,9 @@ func TestWatchWithALiar(t *testing.T) {
 	if k, _ := services(); k != 2 {
 		t.Errorf("%d services", k)
 	}
+	nodes[1].mu.Lock()
 	nodes[1].raw = write("<html>")
+	nodes[1].mu.Unlock()
 	if err := look(); err != nil { // no new block: two say so, the liar among them
 		t.Error(err)
 	}

@@ -54,7 +54,10 @@ func newChain() *chain {
 	return c
 }
 
+// mine, emit and fork take turns with requests that a resolver has left, since they may still be answered.
 func (c *chain) mine(n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	for range n {
 		number := uint64(len(c.blocks))
 		c.blocks = append(c.blocks, Block{number, keccak([]byte("block"), binary.BigEndian.AppendUint64(nil, number), []byte{c.branch}), uint64(testTime.Unix()) + 60*number})
@@ -65,6 +68,8 @@ func (c *chain) head() Block { return c.blocks[len(c.blocks)-1] }
 
 // emit adds a log to the newest block, linked as the registry does.
 func (c *chain) emit(identity Address, topic [32]byte, data func(previous []byte) []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	previous, _ := c.stateAt(identity, c.head().Number)
 	index := uint64(0)
 	for _, l := range c.logs {
@@ -221,6 +226,8 @@ func (c *chain) sealed(b Block) map[string]any {
 
 // fork makes block n the newest one and drops what came after it; blocks mined from now on have other hashes.
 func (c *chain) fork(n uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.blocks, c.branch = c.blocks[:n+1], c.branch+1
 	c.logs = slices.DeleteFunc(c.logs, func(l Log) bool { return l.Block > n })
 }

@@ -501,8 +501,10 @@ func TestChainMovesWhileItIsRead(t *testing.T) {
 				return result
 			}
 			if headers++; headers == 1 {
+				c.mu.Unlock() // the caller holds it
 				c.mine(1)
 				c.attribute(a, "did/pub/Multikey/veriKey", p256Value(3), never)
+				c.mu.Lock()
 			}
 			if headers == 4 && reorganised { // the pinned question
 				return header(Block{c.head().Number, [32]byte{9}, c.head().Time})

@@ -469,10 +469,8 @@ func TestWatchEnds(t *testing.T) {
 	if e := r.Watch(ctx, time.Second); e == nil {
 		t.Error("two watches at a time")
 	}
-	c.mu.Lock()
 	c.mine(1)
 	c.attribute(a, "did/svc/New", []byte("https://new.example"), never)
-	c.mu.Unlock()
 	wait(t, func() bool {
 		res, err := r.Resolve(t.Context(), id, did.At{})
 		return err == nil && len(res.Document.Service) == 2

@@ -74,8 +74,9 @@ func reorganiseFrom(t *testing.T, l *ledger, mark func(), back func(to uint64)) 
 
 	back(fork)
 	// The memory of every layer has seen the dropped block by now.
-	if err := c.ask(t); !errors.Is(err, verifier.IssuerKeyNotFinal) {
-		t.Errorf("after the block was dropped: %v, want %s", err, verifier.IssuerKeyNotFinal)
+	// Whether the newest block is older than the card by then is a matter of the chain's pace.
+	if err := c.ask(t); !errors.Is(err, verifier.IssuerKeyNotFinal) && !errors.Is(err, verifier.IssuerKeyUnknown) {
+		t.Errorf("after the block was dropped: %v, want %s or %s", err, verifier.IssuerKeyNotFinal, verifier.IssuerKeyUnknown)
 	}
 	if r := l.resolve(t, name); hasKey(r, first.Public()) || r.Metadata.VersionID == before.Metadata.VersionID {
 		t.Error("the dropped key is still believed")

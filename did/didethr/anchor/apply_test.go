@@ -278,7 +278,7 @@ func TestNothingIsSentBeforeAllIsChecked(t *testing.T) {
 	_, err = r.Identity(owner.Address(), owner).Apply(ctx, AddKey(signingKey(t), VeriKey, time.Hour), RetireKey(signingKey(t), VeriKey, time.Hour))
 	wants(t, err, BadKey)
 	broken := changed{owner, func(s *[65]byte) error { s[40] ^= 1; return nil }}
-	_, err = r.Identity(owner.Address(), broken).Apply(ctx, AddKey(signingKey(t), VeriKey, time.Hour), RevokeKey(signingKey(t), VeriKey))
+	_, err = r.Identity(owner.Address(), broken).Apply(ctx, AddKey(signingKey(t), VeriKey, time.Hour), RevokeService("S", "https://s.example").Unchecked())
 	wants(t, err, BadSignature)
 	for _, got := range receipts {
 		if got.State != Unsent {

@@ -25,6 +25,7 @@ const (
 	BadSignature   Reason = "bad_signature"   // the Signer signed with another key than its address says, or something else
 	JournalFailed  Reason = "journal_failed"  // the journal cannot be read or written; what is not in it was not sent
 	Reverted       Reason = "reverted"        // the registry refused; Error.Revert has its word
+	NotPublished   Reason = "not_published"   // what is to be revoked is not published, or has been revoked already
 	Stale          Reason = "stale"           // a signed operation that has been carried out, or whose turn has not come
 	Dropped        Reason = "dropped"         // another transaction took the nonce, or a reorganisation threw this one out for good
 )

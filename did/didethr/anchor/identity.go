@@ -25,8 +25,8 @@ func (i *Identity) Address() didethr.Address { return i.address }
 // Apply makes changes, each in a transaction of its own, and returns when all are in blocks; see Registry.Final. The receipts stand in the
 // order of the operations.
 //
-// Nothing is sent before all operations have been checked and priced: what the registry would refuse is refused with the reason Reverted
-// before it costs anything. Then they go out with consecutive nonces, without waiting for each other, in this order: what revokes, what
+// Nothing is sent before all operations have been priced and checked: what the registry would refuse is refused with the reason Reverted
+// before it costs anything, and what it would take in vain with NotPublished or BadKey. Then they go out with consecutive nonces, without waiting for each other, in this order: what revokes, what
 // adds, RetireKey, and last ChangeOwner or Deactivate; within each kind as they were given. The last two kinds wait until everything
 // before them has succeeded. Two operations about the same entry are refused, since the order would decide.
 //
@@ -63,15 +63,18 @@ func (i *Identity) Apply(ctx context.Context, ops ...Op) ([]Receipt, error) {
 		}
 		fresh[j], ask = true, append(ask, j)
 		defer r.journal.unclaim(j)
-		if o.check != nil {
-			if err := o.check(ctx, r, i.address); err != nil {
-				return receipts, err
-			}
-		}
 	}
 	if len(ask) > 0 {
 		if _, err := r.quote(ctx, ask); err != nil {
 			return receipts, err
+		}
+	}
+	have := &written{registry: r, identity: i.address}
+	for k, o := range ops {
+		if o.check != nil && fresh[jobs[k]] {
+			if err := o.check(ctx, have); err != nil {
+				return receipts, err
+			}
 		}
 	}
 	for _, stage := range stages {

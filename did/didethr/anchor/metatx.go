@@ -116,7 +116,7 @@ func (m *MetaTx) Sign(ctx context.Context, owner Signer) error {
 }
 
 // Prepare makes operations ready for the owner's signature: in the order in which they must be relayed, each with the identity's next
-// number. They hold for this chain and this registry until the deadline, and not after a change of owner. On a registry that is not the
+// number, and checked as Identity.Apply does it. They hold for this chain and this registry until the deadline, and not after a change of owner. On a registry that is not the
 // embedded one it fails with LegacyRegistry: there, what is signed can be replayed, on another chain or once ownership has moved (faults F5
 // and F6).
 func (r *Registry) Prepare(ctx context.Context, identity didethr.Address, deadline time.Time, ops ...Op) ([]*MetaTx, error) {
@@ -132,11 +132,12 @@ func (r *Registry) Prepare(ctx context.Context, identity didethr.Address, deadli
 		return nil, err
 	}
 	var out []*MetaTx
+	have := &written{registry: r, identity: identity}
 	for _, stage := range stages {
 		for _, at := range stage {
 			o := ops[at]
 			if o.check != nil {
-				if err := o.check(ctx, r, identity); err != nil {
+				if err := o.check(ctx, have); err != nil {
 					return nil, err
 				}
 			}

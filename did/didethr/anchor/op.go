@@ -38,7 +38,7 @@ type Op struct {
 	validity uint64 // seconds
 	id       string
 	err      error
-	check    func(ctx context.Context, r *Registry, identity didethr.Address) error // what can only be seen on the chain
+	check    func(ctx context.Context, p *written) error // what can only be seen on the chain
 }
 
 // function is one of the contract's.
@@ -104,8 +104,30 @@ func AddKey(k pubkey.Key, u Use, valid time.Duration) Op {
 
 // RevokeKey revokes a key: from its block on, verifiers refuse all that it signed, whenever that was. It is for keys in wrong hands. For a
 // key that is merely replaced there is RetireKey.
+//
+// It covers one name: what AddKey published for the same use. A key that is published for another use as well, or by other software under
+// another name, stays published there; Registry.Revocations covers all names. If that one is not published, or revoked already, it is
+// refused with the reason NotPublished, as all that revokes is: the registry would take the transaction, and the key would live on. That is
+// looked up in the newest block; lapsed keys can be revoked.
 func RevokeKey(k pubkey.Key, u Use) Op {
-	return keyOp("RevokeKey", callRevokeAttribute, revocation, k, u)
+	return keyOp("RevokeKey", callRevokeAttribute, revocation, k, u).checked(k)
+}
+
+// Unchecked makes a RevokeKey, RevokeService, RevokeAttribute or RevokeDelegate that is sent without looking whether what it revokes is
+// published: for the day on which the chain can be written and not read. Look afterwards.
+func (o Op) Unchecked() Op {
+	if o.rank != revocation && o.err == nil {
+		o.err = fail(BadConfig, "what does not revoke is never unchecked")
+	}
+	o.check = nil
+	return o
+}
+
+// checked makes a revocation that is refused unless it hits something; key is zero if it is about none.
+func (o Op) checked(key pubkey.Key) Op {
+	bare := o
+	o.check = func(ctx context.Context, p *written) error { return p.revocable(ctx, bare, key) }
+	return o
 }
 
 // RetireKey lets a key's validity end the given time after its block, a second at least, and earlier than it would: what it signed until
@@ -113,9 +135,7 @@ func RevokeKey(k pubkey.Key, u Use) Op {
 // revoked (it would become valid again), or ends earlier anyway; that is looked up in the newest block.
 func RetireKey(k pubkey.Key, u Use, in time.Duration) Op {
 	o := keyOp("RetireKey", callSetAttribute, retirement, k, u).valid(in)
-	o.check = func(ctx context.Context, r *Registry, identity didethr.Address) error {
-		return r.retirable(ctx, identity, k, u, in)
-	}
+	o.check = func(ctx context.Context, p *written) error { return p.registry.retirable(ctx, p.identity, k, u, in) }
 	return o
 }
 
@@ -138,9 +158,10 @@ func AddService(kind, endpoint string, valid time.Duration) Op {
 	return o.valid(valid)
 }
 
-// RevokeService takes a service back; its arguments are those with which it was added.
+// RevokeService takes a service back; its arguments are those with which it was added. One that is not published is refused with the reason
+// NotPublished, as with RevokeKey.
 func RevokeService(kind, endpoint string) Op {
-	return serviceOp("RevokeService", callRevokeAttribute, revocation, kind, endpoint)
+	return serviceOp("RevokeService", callRevokeAttribute, revocation, kind, endpoint).checked(pubkey.Key{})
 }
 
 // SetAttribute publishes an attribute in did:ethr's own spelling, for what the operations above do not offer.
@@ -149,9 +170,10 @@ func SetAttribute(name string, value []byte, valid time.Duration) Op {
 	return o.valid(valid)
 }
 
-// RevokeAttribute takes an attribute back; name and value are those with which it was set.
+// RevokeAttribute takes an attribute back; name and value are those with which it was set. One that is not published is refused with the
+// reason NotPublished, as with RevokeKey.
 func RevokeAttribute(name string, value []byte) Op {
-	return attributeOp("RevokeAttribute", callRevokeAttribute, revocation, name, value)
+	return attributeOp("RevokeAttribute", callRevokeAttribute, revocation, name, value).checked(pubkey.Key{})
 }
 
 // AddDelegate lets another account's key act for the identity, as VeriKey or SigAuth. Adding it again renews it.
@@ -159,9 +181,9 @@ func AddDelegate(delegate didethr.Address, u Use, valid time.Duration) Op {
 	return delegateOp("AddDelegate", callAddDelegate, addition, delegate, u).valid(valid)
 }
 
-// RevokeDelegate ends that.
+// RevokeDelegate ends that. A delegate that is not published for that use is refused with the reason NotPublished, as with RevokeKey.
 func RevokeDelegate(delegate didethr.Address, u Use) Op {
-	return delegateOp("RevokeDelegate", callRevokeDelegate, revocation, delegate, u)
+	return delegateOp("RevokeDelegate", callRevokeDelegate, revocation, delegate, u).checked(pubkey.Key{})
 }
 
 // ChangeOwner hands the identity over. From then on the new owner's Signer writes it.
