@@ -1,7 +1,9 @@
 package boltstore_test
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -79,5 +81,74 @@ func TestFilesThatCannotBeUsed(t *testing.T) {
 	}
 	if info, err := os.Stat(good); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v %v", info.Mode(), err)
+	}
+}
+
+// TestFileThatGoesAway under a running issuer: a volume that is not mounted any more, a clean-up, a file of another store in its place. Begun anew, the
+// store would hand places out again, and the next list would say that every card is valid.
+func TestFileThatGoesAway(t *testing.T) {
+	ctx := t.Context()
+	for name, spoil := range map[string]func(path string) error{
+		"removed":   os.Remove,
+		"emptied":   func(path string) error { return os.Truncate(path, 0) },
+		"cut short": func(path string) error { return os.Truncate(path, 100) },
+		"another's": func(path string) error {
+			if _, err := boltstore.Open(path + "2"); err != nil {
+				return err
+			}
+			return os.Rename(path+"2", path)
+		},
+	} {
+		path := filepath.Join(t.TempDir(), "statuses")
+		store, err := boltstore.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := status.NewRegistry(status.RegistryConfig{Store: store, URI: "https://registry.example/status", Key: make([]byte, 32), Cards: 8})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ref, err := r.Allocate(ctx, "a")
+		if err == nil {
+			err = r.Set(ctx, ref, status.Revoked, "by", "why")
+		}
+		if err == nil {
+			err = spoil(path)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		before, _ := os.ReadFile(path)
+		_, allocate := r.Allocate(ctx, "b")
+		_, view := r.List(ctx, ref.URI)
+		for _, err := range []error{allocate, view} {
+			if err == nil || name != "cut short" && !errors.Is(err, status.StoreDamaged) || strings.Contains(err.Error(), path) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if after, _ := os.ReadFile(path); !bytes.Equal(before, after) {
+			t.Errorf("%s: something was written", name)
+		}
+	}
+}
+
+// TestFileOfAnEarlierProcess is the same store again.
+func TestFileOfAnEarlierProcess(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "statuses")
+	for n := range 3 {
+		store, err := boltstore.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen := 0
+		err = store.Update(t.Context(), func(tx status.Tx) error {
+			if err := tx.Put([]byte{byte(n)}, []byte("there")); err != nil {
+				return err
+			}
+			return tx.Scan(nil, func(_, _ []byte) bool { seen++; return true })
+		})
+		if err != nil || seen != n+1 {
+			t.Errorf("process %d sees %d entries, %v", n, seen, err)
+		}
 	}
 }
