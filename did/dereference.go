@@ -13,7 +13,7 @@ import (
 )
 
 // Content is what a DID URL names in the DID's document: a Method or a Service for a URL with a fragment, Selected for one with the
-// parameter service or serviceType, and the whole document if all three are empty.
+// parameter service or serviceType, and the whole document if all three are empty. RepresentContent writes one.
 type Content struct {
 	Resolution *Resolution // of the DID, as of the version that the URL asks for
 	Method     *Method
@@ -243,6 +243,10 @@ func (c *Content) part(u URL) error {
 
 // RepresentContent is Represent of what Dereference returned. A method or a service gets the contexts of its document where the
 // representation has them; its metadata are empty. Of a document with selected services, these are the only ones.
+//
+// This is how a Content is written: json.Marshal of it would show the Go struct. The Result marshals under the names of a resolution result,
+// also for a part of a document; package resolverhttp has the names of a dereferencing result (section 10): content for didDocument,
+// contentMetadata for didDocumentMetadata, dereferencingMetadata for didResolutionMetadata.
 func RepresentContent(c *Content, err error, accept string) Result {
 	if err == nil && c == nil {
 		err = &Error{Code: InternalError}

@@ -37,7 +37,9 @@ type Anchor struct {
 	// about the past.
 	Newest time.Time
 	Tag    string // the finality asked for: finalized, safe, latest or a number
-	Trust  string // asserted (one node said so), agreed (several operators), proved
+	// Trust is asserted (one node said so) or agreed (several operators did). No method here gives a higher one; "proved" is kept for proofs
+	// against a block's state root.
+	Trust string
 }
 
 // At asks for a document as of a block or a time. The zero value asks for the method's default, the newest finalized state.
@@ -54,8 +56,11 @@ type Resolver interface {
 
 // Resolution is what a Resolver answers. It and all that it holds may be shared between callers: it is read-only.
 type Resolution struct {
-	Document    *Document
-	Keys        []Key // every key that the DID has ever had, as far as the method knows; current ones first
+	Document *Document
+	// Keys are all that the DID has ever had, as far as the method knows: those that count now, in the order of the document, then the others.
+	// The first is not the one that signs cards: did:ethr begins with the owner's address, of the class "controller". Ask [Resolution.Key]
+	// by id and purpose, or look at Class and Purposes.
+	Keys        []Key
 	Deactivated bool
 	Anchor      Anchor
 	Metadata    Metadata

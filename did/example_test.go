@@ -88,3 +88,18 @@ func ExampleRepresent() {
 	// application/did+json 2
 	// {"didDocument":null,"didDocumentMetadata":{},"didResolutionMetadata":{"error":{"type":"https://www.w3.org/ns/did#METHOD_NOT_SUPPORTED","title":"The DID method is not supported"}}} <nil>
 }
+
+// What a DID URL names, as JSON.
+func ExampleRepresentContent() {
+	u, err := did.ParseURL("did:key:zDnaerDaTF5BXEavCrfRZEk316dpbLsfPDZ3WJ5hRTPFU2169#zDnaerDaTF5BXEavCrfRZEk316dpbLsfPDZ3WJ5hRTPFU2169")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	content, err := did.Dereference(context.Background(), did.Mux{"key": didkey.Resolver{}}, u)
+	result := did.RepresentContent(content, err, did.MediaJSON)
+	var method struct{ Type, PublicKeyMultibase string }
+	err = json.Unmarshal(result.Document, &method)
+	fmt.Println(result.ContentType, method.Type, method.PublicKeyMultibase, err)
+	// Output: application/did+json Multikey zDnaerDaTF5BXEavCrfRZEk316dpbLsfPDZ3WJ5hRTPFU2169 <nil>
+}
