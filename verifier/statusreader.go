@@ -22,13 +22,19 @@ type StatusReader struct {
 	Resolver  did.Resolver    // for signers with DIDs
 	Documents DocumentSource  // for signers with metadata
 	Skew      time.Duration
+	AnchorAge time.Duration // how old the block that a signer's DID was read at may be, as in Config; zero means 30 minutes
 }
 
-// ErrStatusSigner says that the signer has no key of that name that may sign status lists now.
+// ErrStatusSigner says that the signer has no key of that name that may sign status lists now. The error is did.KeyRevoked or IssuerKeyCompromised besides if
+// that is why: then no list of that key is good, whenever it was fetched.
 var ErrStatusSigner = errors.New("verifier: the list's signer has no key of that name that may sign")
 
-// Read verifies the token of the list at uri, which signer must have signed. Errors are a status.Reason, ErrStatusSigner, or what the
-// trust list, the resolver or the document source said.
+var errStatusKeyCompromised = fmt.Errorf("%w: %w", ErrStatusSigner, IssuerKeyCompromised)
+
+const defaultAnchorAge = 30 * time.Minute // that of Config too
+
+// Read verifies the token of the list at uri, which signer must have signed. Errors are a status.Reason, ErrStatusSigner, an *Inconclusive of ChainStale, or
+// what the trust list, the resolver or the document source said.
 func (r StatusReader) Read(ctx context.Context, token []byte, uri, signer string, now time.Time) (*status.List, error) {
 	t, err := status.ParseToken(token)
 	if err != nil {
@@ -59,7 +65,7 @@ func (r StatusReader) signerKey(ctx context.Context, t *status.Token, signer str
 		}
 		for _, c := range chain {
 			if ck, err := pubkey.New(c.PublicKey); err != nil || acc.IsCompromised(ck, nil) {
-				return key, ErrStatusSigner
+				return key, errStatusKeyCompromised
 			}
 		}
 		key = *k
@@ -67,7 +73,7 @@ func (r StatusReader) signerKey(ctx context.Context, t *status.Token, signer str
 		key, err = r.keyOfMetadata(ctx, t, signer, acc)
 	}
 	if err == nil && acc != nil && acc.IsCompromised(key, nil) {
-		err = ErrStatusSigner
+		err = errStatusKeyCompromised
 	}
 	return key, err
 }
@@ -106,12 +112,16 @@ func (r StatusReader) keyOfDID(ctx context.Context, t *status.Token, signer stri
 	if err != nil {
 		return key, err
 	}
+	begun := time.Now()
 	res, err := r.Resolver.Resolve(ctx, id, did.At{})
 	if err != nil {
 		return key, err
 	}
 	if res.Document == nil || res.Document.ID != id {
 		return key, errors.New("verifier: the resolver answered with another DID's document")
+	}
+	if err := r.recent(res.Anchor, now, time.Since(begun)); err != nil {
+		return key, err
 	}
 	late := now
 	if res.Anchor.Time.After(late) {
@@ -125,13 +135,32 @@ func (r StatusReader) keyOfDID(ctx context.Context, t *status.Token, signer stri
 	if acc != nil {
 		classes = acc.KeyClasses
 		if acc.IsCompromised(k.Public, res) {
-			return key, ErrStatusSigner
+			return key, errStatusKeyCompromised
 		}
 	}
 	if k.Class != "" && !slices.Contains(classes, k.Class) {
 		return key, ErrStatusSigner
 	}
 	return k.Public, nil
+}
+
+// recent refuses a chain that was read too long ago, or that goes by another clock, as the Verifier does for a card's issuer (keyOfDID). took is for how
+// long it has been read since now.
+func (r StatusReader) recent(a did.Anchor, now time.Time, took time.Duration) error {
+	limit, ahead := r.AnchorAge, max(r.Skew, 0)+took
+	if limit <= 0 {
+		limit = defaultAnchorAge
+	}
+	var err error
+	switch age := now.Sub(a.Time); {
+	case a.Chain != "" && (age > limit || age < -ahead):
+		err = fmt.Errorf("block %d (%s) is %v old, StatusReader.AnchorAge is %v", a.Block, a.Tag, age.Round(time.Second), limit)
+	case a.Newest.Sub(now) > ahead:
+		err = fmt.Errorf("the newest block is %v ahead of this machine's clock", a.Newest.Sub(now).Round(time.Second))
+	default:
+		return nil
+	}
+	return &Inconclusive{Reason: ChainStale, RetryAfter: time.Minute, Err: err}
 }
 
 func (r StatusReader) keyOfMetadata(ctx context.Context, t *status.Token, signer string, acc *trust.Accreditation) (key pubkey.Key, err error) {

@@ -1,6 +1,7 @@
 package verifier_test
 
 import (
+	"context"
 	"crypto/elliptic"
 	"crypto/x509"
 	"errors"
@@ -118,4 +119,80 @@ func mustList(t *testing.T) *trust.List {
 		t.Fatal(err)
 	}
 	return l
+}
+
+// TestStatusListByADIDThatWasReadLongAgo: what happened to the signer's key since is not known; nor, by a clock that is slow, what has expired.
+func TestStatusListByADIDThatWasReadLongAgo(t *testing.T) {
+	signer := generate(t, pubkey.ES256)
+	resolver := &didtest.Resolver{}
+	resolver.Put(didtest.Subject{ID: registry, Keys: []did.Key{{ID: "#key-1", Public: signer.Public()}}})
+	token, err := status.Sign(t.Context(), status.By{Signer: signer, KeyID: "#key-1"}, status.Statement{URI: certifiedList, Issued: now, Expires: now.Add(time.Hour), Bits: 1, Data: []byte{0}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		age, newest time.Duration
+		limit       time.Duration
+		stale       bool
+	}{
+		"a quarter of an hour":          {15 * time.Minute, time.Second, 0, false},
+		"half an hour and a second":     {30*time.Minute + time.Second, time.Second, 0, true},
+		"a month":                       {30 * 24 * time.Hour, 30 * 24 * time.Hour, 0, true},
+		"what the deployment allows":    {50 * time.Minute, time.Second, time.Hour, false},
+		"and a second more":             {time.Hour + time.Second, time.Second, time.Hour, true},
+		"a block of the future":         {-2 * time.Minute, -2 * time.Minute, 0, true},
+		"a clock that is an hour slow":  {-45*time.Minute + time.Hour, -time.Hour, 0, true},
+		"a clock that is a second slow": {15 * time.Minute, -time.Second, 0, false},
+	} {
+		anchored := anchoredAt{resolver, did.Anchor{Chain: "eip155:1", Block: 7, Tag: "finalized", Time: now.Add(-c.age), Newest: now.Add(-c.newest)}}
+		_, err := verifier.StatusReader{Issuers: mustList(t), Resolver: anchored, Skew: 30 * time.Second, AnchorAge: c.limit}.Read(t.Context(), token, certifiedList, registry, now)
+		var i *verifier.Inconclusive
+		if stale := errors.As(err, &i) && i.Reason == verifier.ChainStale; stale != c.stale || !stale && err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// anchoredAt says that its answers are from a block.
+type anchoredAt struct {
+	did.Resolver
+	anchor did.Anchor
+}
+
+func (r anchoredAt) Resolve(ctx context.Context, id did.DID, at did.At) (*did.Resolution, error) {
+	res, err := r.Resolver.Resolve(ctx, id, at)
+	if err != nil {
+		return nil, err
+	}
+	c := *res
+	c.Anchor = r.anchor
+	return &c, nil
+}
+
+// TestStatusListOfAKeyThatIsBadForGood: the error says so, for those who keep a list that the key signed before.
+func TestStatusListOfAKeyThatIsBadForGood(t *testing.T) {
+	signer := generate(t, pubkey.ES256)
+	for name, c := range map[string]struct {
+		revoked time.Time
+		bad     []string
+		want    error
+	}{
+		"revoked":     {now.Add(-time.Minute), nil, did.KeyRevoked},
+		"compromised": {time.Time{}, []string{signer.Public().Thumbprint()}, verifier.IssuerKeyCompromised},
+	} {
+		resolver := &didtest.Resolver{}
+		resolver.Put(didtest.Subject{ID: registry, Keys: []did.Key{{ID: "#key-1", Public: signer.Public(), Revoked: c.revoked}}})
+		list, err := trust.NewList(trust.Issuer{DIDs: []string{registry}, Types: []string{idCard}, Accreditation: trust.Accreditation{Name: "Example", Compromised: c.bad}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		token, err := status.Sign(t.Context(), status.By{Signer: signer, KeyID: "#key-1"}, status.Statement{URI: certifiedList, Issued: now, Expires: now.Add(time.Hour), Bits: 1, Data: []byte{0}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = verifier.StatusReader{Issuers: list, Resolver: resolver}.Read(t.Context(), token, certifiedList, registry, now)
+		if !errors.Is(err, c.want) || !errors.Is(err, verifier.ErrStatusSigner) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }
