@@ -125,9 +125,7 @@ func TestOneLiarOfThreeNeverWins(t *testing.T) {
 					if !late {
 						r.cache = newCache()
 					}
-					nodes[place].mu.Lock()
-					lie(nodes[place])
-					nodes[place].mu.Unlock()
+					nodes[place].hold(func() { lie(nodes[place]) })
 					got, err := r.Resolve(t.Context(), id, did.At{})
 					if err != nil {
 						t.Fatalf("place %d, late %v: %v", place, late, err)

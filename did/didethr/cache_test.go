@@ -215,13 +215,13 @@ func TestManyAskAtOnce(t *testing.T) {
 		})
 	}
 	for b := range blocks {
-		c.mu.Lock()
-		c.mine(1)
-		for i := range identities {
-			a, _ := many(i)
-			c.attribute(a, veriKey, p256Value(b), never)
-		}
-		c.mu.Unlock()
+		c.hold(func() {
+			c.mine(1)
+			for i := range identities {
+				a, _ := many(i)
+				c.attribute(a, veriKey, p256Value(b), never)
+			}
+		})
 		if err := r.look(t.Context(), n, time.Minute); err != nil {
 			t.Error(err)
 		}

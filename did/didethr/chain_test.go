@@ -31,6 +31,7 @@ type chain struct {
 	branch   byte // of the blocks that are mined
 
 	mu       sync.Mutex
+	held     bool // by hold, which the test's own goroutine calls
 	tamper   func(method string, params []any, result any) any // may return *rpcError
 	raw      func(w http.ResponseWriter, r *http.Request) bool // whether it has answered
 	requests int
@@ -54,10 +55,26 @@ func newChain() *chain {
 	return c
 }
 
-// mine, emit and fork take turns with requests that a resolver has left, since they may still be answered.
-func (c *chain) mine(n int) {
+// turn keeps a change apart from requests that a resolver has left, since they may still be answered. It does nothing within hold.
+func (c *chain) turn() (end func()) {
+	if c.held {
+		return func() {}
+	}
+	c.mu.Lock()
+	return c.mu.Unlock
+}
+
+// hold makes several changes one.
+func (c *chain) hold(change func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.held = true
+	change()
+	c.held = false
+}
+
+func (c *chain) mine(n int) {
+	defer c.turn()()
 	for range n {
 		number := uint64(len(c.blocks))
 		c.blocks = append(c.blocks, Block{number, keccak([]byte("block"), binary.BigEndian.AppendUint64(nil, number), []byte{c.branch}), uint64(testTime.Unix()) + 60*number})
@@ -68,8 +85,7 @@ func (c *chain) head() Block { return c.blocks[len(c.blocks)-1] }
 
 // emit adds a log to the newest block, linked as the registry does.
 func (c *chain) emit(identity Address, topic [32]byte, data func(previous []byte) []byte) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	defer c.turn()()
 	previous, _ := c.stateAt(identity, c.head().Number)
 	index := uint64(0)
 	for _, l := range c.logs {
@@ -226,8 +242,7 @@ func (c *chain) sealed(b Block) map[string]any {
 
 // fork makes block n the newest one and drops what came after it; blocks mined from now on have other hashes.
 func (c *chain) fork(n uint64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	defer c.turn()()
 	c.blocks, c.branch = c.blocks[:n+1], c.branch+1
 	c.logs = slices.DeleteFunc(c.logs, func(l Log) bool { return l.Block > n })
 }
