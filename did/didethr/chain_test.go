@@ -31,7 +31,7 @@ type chain struct {
 	branch   byte // of the blocks that are mined
 
 	mu       sync.Mutex
-	held     bool // by hold, which the test's own goroutine calls
+	held     bool                                              // by hold, which the test's own goroutine calls
 	tamper   func(method string, params []any, result any) any // may return *rpcError
 	raw      func(w http.ResponseWriter, r *http.Request) bool // whether it has answered
 	requests int
