@@ -65,8 +65,14 @@ func (d *Document) List() (*List, error) {
 	return l, err
 }
 
-// Policy makes a policy of the document's purposes.
-func (d *Document) Policy() (*Policy, error) { return NewPolicy(d.Purposes...) }
+// Policy makes a policy of the document's purposes. After Expires nobody may ask for anything by it: ErrListLapsed.
+func (d *Document) Policy() (*Policy, error) {
+	p, err := NewPolicy(d.Purposes...)
+	if err == nil {
+		p.expires = d.Expires
+	}
+	return p, err
+}
 
 func (r *reader) issuer(v strictjson.Value, at string) (i Issuer) {
 	r.object(v, at, fields{

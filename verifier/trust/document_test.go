@@ -69,6 +69,9 @@ func TestDocument(t *testing.T) {
 	if _, err := list.Accreditation(context.Background(), q); !errors.Is(err, trust.ErrListLapsed) {
 		t.Errorf("a document that has expired: %v", err)
 	}
+	if err := policy.Check("https://hospital.example", "hospital-admission", d.Expires, asked); !errors.Is(err, trust.ErrListLapsed) {
+		t.Errorf("the policy of a document that has expired: %v", err)
+	}
 }
 
 func TestDocumentsThatAreRefused(t *testing.T) {

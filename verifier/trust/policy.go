@@ -25,6 +25,7 @@ type Purpose struct {
 // Policy says who may ask for what. It is read-only and safe for concurrent use. An agency checks its own requests with it in its tests
 // (verifiertest.AsksNoMore), and a wallet checks what it is asked for before it shows it to the citizen.
 type Policy struct {
+	expires  time.Time // zero: never
 	purposes map[purposeKey]Purpose
 }
 
@@ -32,7 +33,7 @@ type purposeKey struct{ agency, name string }
 
 // NewPolicy makes a policy. Each purpose has an agency, a name, and at least one claim.
 func NewPolicy(purposes ...Purpose) (*Policy, error) {
-	p := &Policy{make(map[purposeKey]Purpose, len(purposes))}
+	p := &Policy{purposes: make(map[purposeKey]Purpose, len(purposes))}
 	for n, u := range purposes {
 		key := purposeKey{u.Agency, u.Name}
 		switch _, twice := p.purposes[key]; {
@@ -117,10 +118,13 @@ func pathText(p disclosure.Path) string {
 	return strings.Join(steps, ".")
 }
 
-// Check says whether the agency may ask for that to that end now. The error is an *OverAsking, or says that nothing is asked.
+// Check says whether the agency may ask for that to that end now. The error is an *OverAsking, ErrListLapsed, or says that nothing is asked.
 func (p *Policy) Check(agency, purpose string, now time.Time, asked ...Asked) error {
 	if len(asked) == 0 {
 		return errors.New("trust: nothing is asked for")
+	}
+	if !p.expires.IsZero() && !now.Before(p.expires) {
+		return ErrListLapsed
 	}
 	over := &OverAsking{Reason: PurposeUnknown, Agency: agency, Purpose: purpose}
 	u, ok := p.purposes[purposeKey{agency, purpose}]
