@@ -87,7 +87,7 @@ const (
 
 // StatusLists are status lists under one prefix.
 type StatusLists struct {
-	// Prefix is how their URIs begin: an https URL that ends in "/".
+	// Prefix is how their URIs begin: an https URL that ends in "/". It stands in the entry once; one may begin with another.
 	Prefix string
 	// Signer is the DID or https issuer that signs them; empty means whoever issued the card.
 	Signer string
@@ -96,17 +96,24 @@ type StatusLists struct {
 	Aggregation string
 }
 
-// StatusSigner says who must have signed the status list at uri, for a card of issuer. ok is false if the issuer has no lists there.
+// StatusSigner says who must have signed the status list at uri, for a card of issuer. Of several prefixes the longest decides. ok is false if
+// the issuer has no lists there.
 func (a *Accreditation) StatusSigner(uri, issuer string) (signer string, ok bool) {
-	for _, s := range a.StatusLists {
-		if rest, under := strings.CutPrefix(uri, s.Prefix); under && s.Prefix != "" && plainPath(rest) {
-			if s.Signer != "" {
-				return s.Signer, true
-			}
-			return issuer, true
+	nearest, rest := -1, ""
+	for n := range a.StatusLists {
+		prefix := a.StatusLists[n].Prefix
+		behind, under := strings.CutPrefix(uri, prefix)
+		if under && prefix != "" && (nearest < 0 || len(behind) < len(rest)) {
+			nearest, rest = n, behind
 		}
 	}
-	return "", false
+	if nearest < 0 || !plainPath(rest) {
+		return "", false
+	}
+	if signer = a.StatusLists[nearest].Signer; signer == "" {
+		signer = issuer
+	}
+	return signer, true
 }
 
 // plainPath tells whether the rest of a URI stays below its prefix for every reader: letters, digits and a few signs, no dot segments, no
@@ -239,9 +246,12 @@ func (i Issuer) check() error {
 	if i.SuspendedKeepsOlder && i.Suspended.IsZero() {
 		return errors.New("the field SuspendedKeepsOlder says how an issuer is suspended, and it is not")
 	}
-	for _, s := range i.StatusLists {
+	for n, s := range i.StatusLists {
 		if err := s.check(); err != nil {
 			return err
+		}
+		if slices.ContainsFunc(i.StatusLists[:n], func(other StatusLists) bool { return other.Prefix == s.Prefix }) {
+			return fmt.Errorf("%q in StatusLists is there twice", s.Prefix)
 		}
 	}
 	for _, host := range i.Hosts {
@@ -360,7 +370,7 @@ func isAddress(s string) bool {
 	return ok && err == nil && len(raw) == 20
 }
 
-// ErrListLapsed is the error of a list whose document has expired. It is no answer: a newer one may trust more or less.
+// ErrListLapsed is the error of a list, or a policy, whose document has expired. It is no answer: a newer one may trust more or less.
 var ErrListLapsed = errors.New("trust: the list has expired")
 
 func (l *List) lapsed(now time.Time) bool { return !l.expires.IsZero() && !now.Before(l.expires) }

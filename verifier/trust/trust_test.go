@@ -68,3 +68,29 @@ func TestListIsItsOwn(t *testing.T) {
 		}
 	}
 }
+
+// TestNearerPrefixSaysWhoSigns: whoever signs all lists of a host signs none of those that have a signer of their own.
+func TestNearerPrefixSaysWhoSigns(t *testing.T) {
+	lists := []trust.StatusLists{
+		{Prefix: "https://status.example/", Signer: "did:example:all"},
+		{Prefix: "https://status.example/health/", Signer: "did:example:health"},
+		{Prefix: "https://status.example/health/own/"},
+	}
+	for range lists {
+		lists = append(lists[1:], lists[0])
+		a := trust.Accreditation{StatusLists: lists}
+		for uri, want := range map[string]string{
+			"https://status.example/1": "did:example:all", "https://status.example/health/1": "did:example:health", "https://status.example/health/own/1": "did:example:issuer",
+			"https://status.example/health": "did:example:all", "https://status.example/healthy/1": "did:example:all",
+			"https://status.example/health/": "", "https://status.example/health/../1": "", "https://status.example/": "", "https://other.example/1": "",
+		} {
+			if signer, ok := a.StatusSigner(uri, "did:example:issuer"); signer != want || ok != (want != "") {
+				t.Errorf("%s: signed by %q, want %q", uri, signer, want)
+			}
+		}
+	}
+	_, err := trust.NewList(trust.Issuer{DIDs: []string{"did:example:a"}, Types: []string{"t"}, Accreditation: trust.Accreditation{Name: "n", StatusLists: append(lists, lists[0])}})
+	if err == nil {
+		t.Error("one prefix twice")
+	}
+}
