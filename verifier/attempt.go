@@ -182,6 +182,9 @@ func (a *attempt) read(v *credential.Verified) (Card, error) {
 // status looks the card's status up, where the trust entry says that the issuer's lists may be.
 func (a *attempt) status(v *credential.Verified, acc *trust.Accreditation, card *Card, res *Result) error {
 	if v.Status == nil {
+		if acc.StatusRequired {
+			return a.reject(CardWithoutStatus)
+		}
 		return nil
 	}
 	if a.c.Status == nil {

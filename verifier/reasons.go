@@ -16,6 +16,7 @@ const (
 	IssuerKeyCompromised  Reason = "issuer_key_compromised"    // the key was declared compromised
 	ClaimMissing          Reason = "claim_missing"             // a claim that was asked for was not shown
 	SurplusClaims         Reason = "surplus_claims"            // more was shown than was asked for, and the request refuses that
+	CardWithoutStatus     Reason = "card_without_status"       // the card names no status list, and the trust entry demands one
 	CardRevoked           Reason = "card_revoked"              // the status list says revoked
 	CardSuspended         Reason = "card_suspended"            // the status list says suspended
 	CardStatusUnknown     Reason = "card_status_unknown"       // the status list has a value without a meaning here

@@ -55,11 +55,13 @@ type Card struct {
 	// thumbprint of the key.
 	Mechanism trust.Mechanism
 	KeyID     string
-	Status    *status.Value // nil if the card names no status list, or if it was not asked: see Result.Skipped
-	StatusAt  time.Time     // when the status list was signed
-	SignedAt  time.Time     // iat, as the issuer says; zero if it does not
-	Expires   time.Time     // exp; zero if there is none
-	Anchor    did.Anchor    // where and when the issuer's DID was read; zero for other mechanisms
+	// Status is nil if nobody looked whether the card was revoked: it names no status list and its issuer's trust entry does not say
+	// StatusRequired, or the list was not asked, which Result.Skipped tells.
+	Status   *status.Value
+	StatusAt time.Time  // when the status list was signed
+	SignedAt time.Time  // iat, as the issuer says; zero if it does not
+	Expires  time.Time  // exp; zero if there is none
+	Anchor   did.Anchor // where and when the issuer's DID was read; zero for other mechanisms
 	// Surplus are the paths of claims that were shown without having been asked for. Their values were dropped.
 	Surplus []disclosure.Path
 	// Concealed is how many digests had no disclosure: claims that stayed hidden (and decoys, if the issuer added any).

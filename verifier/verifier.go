@@ -58,7 +58,8 @@ type Config struct {
 	Issuers trust.Source
 	// Documents fetches the JWT VC Issuer Metadata of issuers that are trusted by an https address. Without it their cards are inconclusive.
 	Documents DocumentSource
-	// Status gives status lists. Without it a card that names a status list is inconclusive.
+	// Status gives status lists. Without it a card that names a status list is inconclusive. A CARD THAT NAMES NONE IS ACCEPTED WITHOUT ANY CHECK OF
+	// REVOCATION, whatever stands here, unless the trust entry of its issuer says StatusRequired.
 	Status status.Source
 	// Types gives Type Metadata, which every card must then keep; see credential.ResolveType. Nil means that they are not asked.
 	Types credential.TypeSource

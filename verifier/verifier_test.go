@@ -428,6 +428,35 @@ func TestStatusListElsewhere(t *testing.T) {
 	}
 }
 
+// TestCardWithoutStatus: a card that names no status list cannot be revoked. The trust entry says whether such a card is accepted.
+func TestCardWithoutStatus(t *testing.T) {
+	l, err := status.NewList(8, []byte{0}, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t)
+	w.config.Status = &lists{list: l}
+	if card := w.accepted().Cards[0]; card.Status != nil {
+		t.Errorf("a status of no list: %v", *card.Status)
+	}
+	w = newWorld(t)
+	w.config.Status, w.issuer.StatusRequired = &lists{list: l}, true
+	w.rejected(verifier.CardWithoutStatus, false)
+	w = newWorld(t)
+	w.config.InsecureNoStatus, w.issuer.StatusRequired = true, true // what cannot be asked is another matter
+	w.rejected(verifier.CardWithoutStatus, false)
+	w = newWorld(t)
+	w.config.Status, w.issuer.StatusRequired = &lists{list: l}, true
+	w.claims = map[string]any{"status": map[string]any{"status_list": map[string]any{"idx": 0, "uri": "https://registry.example/lists/1"}}}
+	if card := w.accepted().Cards[0]; card.Status == nil || *card.Status != status.Valid {
+		t.Errorf("status %v", card.Status)
+	}
+	w.issuer.StatusLists = nil
+	if _, err := trust.NewList(w.issuer); err == nil {
+		t.Error("an entry that accepts no card")
+	}
+}
+
 // TestSuspendedIssuer: cards of an issuer whose accreditation is suspended, and what becomes of its older cards.
 func TestSuspendedIssuer(t *testing.T) {
 	w := newWorld(t)

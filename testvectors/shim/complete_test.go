@@ -37,6 +37,7 @@ var notByVectors = map[string]string{
 	// One request is one verifier, with a replay guard of its own, and a resolver that answers.
 	"replayed":                 "needs two requests to one verifier",
 	"linked_claims_differ":     "vc.verify cannot link claims",
+	"card_without_status":      "vc.verify's trust entries do not demand a status",
 	"surplus_claims":           "vc.verify cannot ask for RefuseSurplus",
 	"issuer_deactivated":       "a DID document in a request cannot say that it is deactivated",
 	"issuer_key_not_accepted":  "keys in a request have no class",

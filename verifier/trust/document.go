@@ -80,8 +80,8 @@ func (r *reader) issuer(v strictjson.Value, at string) (i Issuer) {
 		"certified": each(r, &i.Certified, r.certified),
 		"from":      r.time(&i.From), "until": r.time(&i.Until),
 		"key_classes": r.texts(&i.KeyClasses), "lapsed_until": r.time(&i.LapsedUntil), "hosts": r.texts(&i.Hosts),
-		"status_lists": each(r, &i.StatusLists, r.statusLists),
-		"suspended":    r.time(&i.Suspended), "suspended_keeps_older": r.boolean(&i.SuspendedKeepsOlder),
+		"status_lists": each(r, &i.StatusLists, r.statusLists), "status_required": r.boolean(&i.StatusRequired),
+		"suspended": r.time(&i.Suspended), "suspended_keeps_older": r.boolean(&i.SuspendedKeepsOlder),
 		"compromised": r.texts(&i.Compromised),
 	})
 	return i

@@ -20,7 +20,7 @@ const document = `{
 		"types": ["https://registry.example/types/foundational-id"],
 		"from": "2026-01-01T00:00:00Z", "until": "2030-01-01T00:00:00+06:00", "lapsed_until": "2028-01-01T00:00:00Z",
 		"key_classes": ["controllerKey"], "hosts": ["keys.registry.example"],
-		"status_lists": [{"prefix": "https://status.example/registry/", "signer": "did:ethr:0x539:0x3333333333333333333333333333333333333333", "aggregation": "https://status.example/registry/all"}],
+		"status_lists": [{"prefix": "https://status.example/registry/", "signer": "did:ethr:0x539:0x3333333333333333333333333333333333333333", "aggregation": "https://status.example/registry/all"}], "status_required": true,
 		"suspended": "2026-11-30T00:00:00Z", "suspended_keeps_older": true,
 		"compromised": ["0x4444444444444444444444444444444444444444"]
 	}],
@@ -45,7 +45,7 @@ func TestDocument(t *testing.T) {
 	}
 	i := d.Issuers[0]
 	if d.Sequence != 7 || i.Name != "Example Civil Registry" || len(i.DIDs) != 1 || len(i.URLs) != 1 || len(i.Types) != 1 || !i.SuspendedKeepsOlder ||
-		i.KeyClasses[0] != "controllerKey" || i.Hosts[0] != "keys.registry.example" || i.StatusLists[0].Aggregation == "" || len(i.Compromised) != 1 ||
+		i.KeyClasses[0] != "controllerKey" || i.Hosts[0] != "keys.registry.example" || i.StatusLists[0].Aggregation == "" || len(i.Compromised) != 1 || !i.StatusRequired ||
 		!i.Until.Equal(time.Date(2029, 12, 31, 18, 0, 0, 0, time.UTC)) || i.From.IsZero() || i.LapsedUntil.IsZero() || i.Suspended.IsZero() {
 		t.Errorf("%+v", i)
 	}

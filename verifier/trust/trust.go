@@ -58,6 +58,9 @@ type Accreditation struct {
 	Hosts []string
 	// StatusLists are where the status lists of this issuer's cards may be. A card that names another place is not looked up.
 	StatusLists []StatusLists
+	// StatusRequired refuses a card of this issuer that names no status list. Without it such a card is accepted, and cannot be revoked: say so
+	// of every issuer whose cards live longer than you are willing to accept one that was stolen.
+	StatusRequired bool
 	// Suspended is from when on the issuer's cards are not accepted until further notice; zero means that it is not suspended. With
 	// SuspendedKeepsOlder, cards that say that they were signed before are accepted still: say so only of an issuer who would not write an
 	// earlier date.
@@ -242,6 +245,9 @@ func (i Issuer) check() error {
 		if !named && !isThumbprint(name) && !isAddress(name) {
 			return fmt.Errorf("%q in Compromised is no key of these DIDs, no thumbprint and no address", name)
 		}
+	}
+	if i.StatusRequired && len(i.StatusLists) == 0 {
+		return errors.New("the field StatusRequired without StatusLists accepts no card")
 	}
 	if i.SuspendedKeepsOlder && i.Suspended.IsZero() {
 		return errors.New("the field SuspendedKeepsOlder says how an issuer is suspended, and it is not")
