@@ -140,7 +140,7 @@ func TestStatusListByADIDThatWasReadLongAgo(t *testing.T) {
 		"a month":                       {30 * 24 * time.Hour, 30 * 24 * time.Hour, 0, true},
 		"what the deployment allows":    {50 * time.Minute, time.Second, time.Hour, false},
 		"and a second more":             {time.Hour + time.Second, time.Second, time.Hour, true},
-		"a block of the future":         {-2 * time.Minute, -2 * time.Minute, 0, true},
+		"a block of the future":         {-2 * time.Minute, 0, 0, true},
 		"a clock that is an hour slow":  {-45*time.Minute + time.Hour, -time.Hour, 0, true},
 		"a clock that is a second slow": {15 * time.Minute, -time.Second, 0, false},
 	} {

@@ -2,7 +2,8 @@
 // the online twin of a bundle that is carried.
 //
 // One [Online] is a status.Source, a credential.TypeSource and a verifier.DocumentSource. What it fetches is decided by the trust list and never by a
-// stranger: requests go to public addresses alone, follow no redirect, and are bounded in size and time. [Online.Run] fetches everything that the
+// stranger: requests go to public addresses alone, follow no redirect, and are bounded in size and time, and what is kept is bounded too: whoever has most there makes
+// room for the others. [Online.Run] fetches everything that the
 // trust list names before a citizen arrives, and again at moments that tell nothing about a citizen; what could not be fetched again stays in use with
 // its age, which the verifier judges. Any number of callers that need a document at the same moment share one request.
 package online
@@ -72,6 +73,8 @@ const (
 	maxToken    = 32 << 20
 	maxListed   = 10_000 // lists in one aggregation
 	timeout     = 15 * time.Second
+	// What is kept. A list of 65,536 cards takes 80 KiB of it at most.
+	roomForLists, roomForDocuments = 512 << 20, 64 << 20
 )
 
 // New checks c and makes an Online. It fetches nothing yet.
@@ -102,10 +105,25 @@ func New(c Config) (*Online, error) {
 		return nil, err
 	}
 	o := &Online{c: c, small: small, large: large}
-	o.lists = newShelf(c.Now, o.loadList)
-	o.listed = newShelf(c.Now, o.loadListed)
-	o.documents = newShelf(c.Now, o.loadDocument)
-	o.types = newShelf(c.Now, o.loadDocument)
+	o.lists = &shelf[listKey, *status.List]{
+		now: c.Now, load: o.loadList, room: roomForLists, unfit: isUnfit,
+		owner: func(k listKey) string { return k.signer },
+		size:  func(l *status.List) int { return int(min(l.Len(), maxToken)) }, // no more bytes than cards
+	}
+	o.listed = &shelf[listed, []string]{
+		now: c.Now, load: o.loadListed, room: roomForDocuments,
+		owner: func(l listed) string { return l.signer },
+		size: func(uris []string) (n int) {
+			for _, uri := range uris {
+				n += len(uri)
+			}
+			return n
+		},
+	}
+	documents := func() *shelf[string, []byte] {
+		return &shelf[string, []byte]{now: c.Now, load: o.loadDocument, room: roomForDocuments, owner: httpsHost, size: func(doc []byte) int { return len(doc) }}
+	}
+	o.documents, o.types = documents(), documents()
 	return o, nil
 }
 

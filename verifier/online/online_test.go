@@ -2,6 +2,7 @@ package online_test
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
@@ -35,6 +36,8 @@ type world struct {
 	issuer map[string]trust.Issuer
 	config online.Config
 	o      *online.Online
+	// directory is config.Issuers, whose list a test may change.
+	directory *directory
 
 	mu       sync.Mutex
 	now      time.Time
@@ -118,15 +121,47 @@ func (w *world) online() *online.Online {
 	if w.o != nil {
 		return w.o
 	}
-	list, err := trust.NewList(w.issuer[registry], w.issuer[health])
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	w.config.Issuers = list
+	w.directory = &directory{}
+	w.directory.set(w.t, w.issuer[registry], w.issuer[health])
+	w.config.Issuers = w.directory
+	var err error
 	if w.o, err = online.New(w.config); err != nil {
 		w.t.Fatal(err)
 	}
 	return w.o
+}
+
+// directory is a trust list that is replaced while it is in use.
+type directory struct {
+	mu   sync.Mutex
+	list *trust.List
+}
+
+func (d *directory) set(t testing.TB, issuers ...trust.Issuer) {
+	t.Helper()
+	list, err := trust.NewList(issuers...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.list = list
+}
+
+func (d *directory) now() *trust.List {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.list
+}
+
+func (d *directory) Accreditation(ctx context.Context, q trust.Query) (*trust.Accreditation, error) {
+	return d.now().Accreditation(ctx, q)
+}
+
+func (d *directory) Issuers() []trust.Issuer { return d.now().Issuers() }
+
+func (d *directory) Certify(ctx context.Context, issuer string, chain []*x509.Certificate, now time.Time) (*pubkey.Key, error) {
+	return d.now().Certify(ctx, issuer, chain, now)
 }
 
 // publish puts a list with one card's status at a URI.
@@ -237,6 +272,57 @@ func TestStatusListRollback(t *testing.T) {
 	w.publish(list1, registry, w.clock(), time.Minute, status.Revoked)
 	w.later(time.Minute)
 	w.is(list1, registry, status.Revoked, nil)
+}
+
+// TestOwnCopyThatIsRolledBack: two processes share Newest, and one has seen the revocation. The other is given the older list again, knows that it is older, and
+// has a copy of it.
+func TestOwnCopyThatIsRolledBack(t *testing.T) {
+	w := newWorld(t)
+	w.publish(list1, registry, w.clock(), time.Minute, status.Valid)
+	w.is(list1, registry, status.Valid, nil)
+	first, old := w.o, w.pages["/registry.example/lists/1"]
+	w.later(time.Minute)
+	w.publish(list1, registry, w.clock(), time.Minute, status.Revoked)
+	w.o = nil // the other process
+	w.is(list1, registry, status.Revoked, nil)
+	w.o = first
+	w.put(list1, old) // somebody stands before the first process's server
+	w.later(time.Minute)
+	w.is(list1, registry, 0, online.ErrRollback)
+}
+
+// TestCopySignedByAKeyThatIsBadForGood: the server's list is refused for that, and the copy that the same key signed is not used either.
+func TestCopySignedByAKeyThatIsBadForGood(t *testing.T) {
+	for name, c := range map[string]struct {
+		after func(*didtest.Subject, time.Time)
+		want  error
+	}{
+		"revoked":     {func(s *didtest.Subject, now time.Time) { s.Keys[0].Revoked = now }, did.KeyRevoked},
+		"deactivated": {func(s *didtest.Subject, _ time.Time) { s.Deactivated = true }, did.Deactivated},
+		"compromised": {nil, verifier.IssuerKeyCompromised},
+		// The resolver has not seen the new key yet.
+		"another key": {func(s *didtest.Subject, _ time.Time) { s.Keys[0].ID = "#key-2" }, nil},
+	} {
+		w := newWorld(t)
+		resolver := &didtest.Resolver{}
+		w.config.Resolver = resolver
+		declared := w.issuer[registry]
+		subject := didtest.Subject{ID: registry, Keys: []did.Key{{ID: "#key-1", Public: w.keys[registry].Public()}}}
+		resolver.Put(subject)
+		w.publish(list1, registry, w.clock(), time.Minute, status.Valid)
+		w.is(list1, registry, status.Valid, nil)
+		if c.after != nil {
+			c.after(&subject, w.clock())
+			resolver.Put(subject)
+		} else {
+			declared.Accreditation.Compromised = []string{w.keys[registry].Public().Thumbprint()}
+			w.directory.set(t, declared, w.issuer[health])
+		}
+		w.later(20 * time.Minute)
+		if v, err := w.status(list1, registry); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v %v, want %v; failures: %v", name, v, err, c.want, w.failures)
+		}
+	}
 }
 
 // TestStatusListSignedByAnotherTrustedIssuer: the health service is trusted, and does not speak for the registry's cards; nor does the registry for lists that a

@@ -94,14 +94,15 @@ func (o *Online) resolutions() (work []func(context.Context)) {
 
 // firstFetches are those of documents that the trust list names, directly or through an aggregation, and that are not here.
 func (o *Online) firstFetches() (work []func(context.Context)) {
+	now := o.c.Now()
 	for _, i := range o.c.Issuers.Issuers() {
 		for _, iss := range i.URLs {
-			if at, err := credential.IssuerMetadataURL(iss); err == nil && !o.documents.has(at) {
+			if at, err := credential.IssuerMetadataURL(iss); err == nil && !o.documents.has(at, now) {
 				work = append(work, func(ctx context.Context) { o.fetchMetadata(ctx, at, iss, i.Hosts) })
 			}
 		}
 		for _, vct := range i.Types {
-			if strings.HasPrefix(vct, "https://") && !o.types.has(vct) {
+			if strings.HasPrefix(vct, "https://") && !o.types.has(vct, now) {
 				work = append(work, func(ctx context.Context) { _, _ = o.TypeMetadata(ctx, vct, "") })
 			}
 		}

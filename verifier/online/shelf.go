@@ -4,16 +4,23 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
-// shelf keeps what was fetched, by a key. One fetch serves everybody who needs it, runs with its own time limit, and survives the caller
+// shelf keeps what was fetched, by a key, in bounded room. One fetch serves everybody who needs it, runs with its own time limit, and survives the caller
 // that started it; each caller leaves when its own context ends.
 type shelf[K comparable, V any] struct {
 	now   func() time.Time
 	load  func(context.Context, K) (found[V], error)
+	owner func(K) string               // whose a document is: nobody takes room from those who have less
+	size  func(V) int                  // bytes
+	unfit func(kept V, err error) bool // whether a fetch that failed for err shows that what is kept must not be used; nil for never
+	room  int                          // bytes; each item takes itemCost besides its size
+
 	mu    sync.RWMutex
 	items map[K]*item[V]
+	taken int // bytes
 }
 
 // found is what a fetch brought.
@@ -26,8 +33,11 @@ type found[V any] struct {
 type item[V any] struct {
 	found[V]
 	have   bool
-	at     time.Time // when it was fetched
-	due    time.Time // when Run fetches it again, before refresh
+	owner  string
+	cost   int
+	used   atomic.Int64 // seconds; when somebody asked for it last
+	at     time.Time    // when it was fetched
+	due    time.Time    // when Run fetches it again, before refresh
 	flight chan struct{}
 	err    error     // of the last fetch
 	failed time.Time // when that was
@@ -35,7 +45,9 @@ type item[V any] struct {
 }
 
 const (
-	maxItems = 20_000
+	itemCost = 16 << 10
+	// What is not here, and nobody has tried to fetch for so long, is forgotten.
+	forgotten = 10 * time.Minute
 	// The next fetch waits after a failed one, each time twice as long, so that a server in trouble is not asked by every citizen.
 	firstPause, lastPause = 2 * time.Second, 2 * time.Minute
 )
@@ -47,8 +59,14 @@ func (i *item[V]) paused(now time.Time) bool {
 
 var errFull = errors.New("online: too many documents")
 
-func newShelf[K comparable, V any](now func() time.Time, load func(context.Context, K) (found[V], error)) *shelf[K, V] {
-	return &shelf[K, V]{now: now, load: load, items: map[K]*item[V]{}}
+func (i *item[V]) usable(now time.Time) bool {
+	return i.have && (i.until.IsZero() || now.Before(i.until))
+}
+
+func (i *item[V]) touch(now time.Time) {
+	if t := now.Unix(); i.used.Load() != t { // so that readers on several processors do not wait for each other
+		i.used.Store(t)
+	}
 }
 
 // fresh returns what need not be fetched again yet.
@@ -56,6 +74,7 @@ func (s *shelf[K, V]) fresh(key K, now time.Time) (v V, ok bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if i := s.items[key]; i != nil && i.have && now.Before(i.refresh) {
+		i.touch(now)
 		return i.value, true
 	}
 	return v, false
@@ -66,7 +85,13 @@ func (s *shelf[K, V]) get(ctx context.Context, key K, now time.Time) (V, error) 
 	if v, ok := s.fresh(key, now); ok {
 		return v, nil
 	}
-	return s.fetch(ctx, key, now)
+	v, err := s.fetch(ctx, key, now)
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if i := s.items[key]; i != nil {
+		i.touch(now)
+	}
+	return v, err
 }
 
 // fetch fetches even what is fresh, unless that is under way or has just failed.
@@ -74,12 +99,18 @@ func (s *shelf[K, V]) fetch(ctx context.Context, key K, now time.Time) (v V, err
 	s.mu.Lock()
 	i := s.items[key]
 	if i == nil {
-		if len(s.items) >= maxItems {
+		i = &item[V]{owner: s.owner(key)}
+		i.touch(now)
+		if s.items == nil {
+			s.items = map[K]*item[V]{}
+		}
+		s.items[key] = i
+		s.resize(i, 0)
+		if !s.makeRoom(i, now) {
+			s.drop(key)
 			s.mu.Unlock()
 			return v, errFull
 		}
-		i = &item[V]{}
-		s.items[key] = i
 	}
 	if i.flight == nil {
 		if i.paused(now) {
@@ -103,7 +134,7 @@ func (s *shelf[K, V]) fetch(ctx context.Context, key K, now time.Time) (v V, err
 
 // kept returns what is there if it may still be used.
 func (i *item[V]) kept(now time.Time) (v V, err error) {
-	if i.have && (i.until.IsZero() || now.Before(i.until)) {
+	if i.usable(now) {
 		return i.value, nil
 	}
 	if i.err == nil {
@@ -126,9 +157,15 @@ func (s *shelf[K, V]) fly(ctx context.Context, key K, i *item[V]) {
 		defer s.mu.Unlock()
 		if i.err = err; err == nil {
 			i.found, i.have, i.at, i.due, i.fails = got, true, begun, between(begun, got.refresh), 0
+			s.resize(i, s.size(got.value))
+			s.makeRoom(i, begun)
 		} else {
 			i.failed = s.now()
 			i.fails++
+			if i.have && s.unfit != nil && s.unfit(i.value, err) {
+				i.found, i.have = found[V]{}, false
+				s.resize(i, 0)
+			}
 		}
 		close(i.flight)
 		i.flight = nil
@@ -136,13 +173,65 @@ func (s *shelf[K, V]) fly(ctx context.Context, key K, i *item[V]) {
 	got, err = s.load(ctx, key)
 }
 
-// due returns the work of fetching again what is due.
+// resize notes how much room an item takes.
+func (s *shelf[K, V]) resize(i *item[V], size int) {
+	s.taken += itemCost + size - i.cost
+	i.cost = itemCost + size
+}
+
+func (s *shelf[K, V]) drop(key K) {
+	s.taken -= s.items[key].cost
+	delete(s.items, key)
+}
+
+// makeRoom takes other items away until what there is has room: something of whoever has most, and of that first what cannot be used, then what
+// was asked for least recently. What is being fetched stays.
+func (s *shelf[K, V]) makeRoom(keep *item[V], now time.Time) bool {
+	for s.taken > s.room {
+		taken, least := map[string]int{}, map[string]K{}
+		for k, i := range s.items {
+			taken[i.owner] += i.cost
+			if i == keep || i.flight != nil {
+				continue
+			}
+			if l, ok := least[i.owner]; !ok || i.goesBefore(s.items[l], now) {
+				least[i.owner] = k
+			}
+		}
+		most, found := "", false
+		for owner := range least {
+			if !found || taken[owner] > taken[most] {
+				most, found = owner, true
+			}
+		}
+		if !found {
+			return false
+		}
+		s.drop(least[most])
+	}
+	return true
+}
+
+func (i *item[V]) goesBefore(other *item[V], now time.Time) bool {
+	if a, b := i.usable(now), other.usable(now); a != b {
+		return b
+	}
+	return i.used.Load() < other.used.Load()
+}
+
+// due returns the work of fetching again what is due. What has lapsed is fetched by who needs it.
 func (s *shelf[K, V]) due(now time.Time) (work []func(context.Context)) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for k, i := range s.items {
-		if i.have && !now.Before(i.due) && i.flight == nil && !i.paused(now) {
-			work = append(work, func(ctx context.Context) { _, _ = s.fetch(ctx, k, s.now()) }) // the item has the error
+		switch {
+		case i.flight != nil || i.paused(now):
+		case i.usable(now):
+			if !now.Before(i.due) {
+				work = append(work, func(ctx context.Context) { _, _ = s.fetch(ctx, k, s.now()) }) // the item has the error
+			}
+		case now.Sub(i.failed) > forgotten:
+			s.drop(k)
 		}
 	}
 	return work
@@ -163,10 +252,10 @@ func (s *shelf[K, V]) renew(ctx context.Context, key K, now time.Time) (v V, err
 	return s.fetch(ctx, key, now)
 }
 
-// has tells whether there is anything under a key.
-func (s *shelf[K, V]) has(key K) bool {
+// has tells whether there is something under a key that may be used.
+func (s *shelf[K, V]) has(key K, now time.Time) bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	i := s.items[key]
-	return i != nil && i.have
+	return i != nil && i.usable(now)
 }

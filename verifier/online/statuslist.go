@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/khyer/khyer/credential/status"
+	"github.com/khyer/khyer/did"
 	"github.com/khyer/khyer/internal/strictjson"
 	"github.com/khyer/khyer/verifier"
 	"github.com/khyer/khyer/verifier/trust"
@@ -22,6 +23,21 @@ var (
 	ErrNotListed = errors.New("online: the issuer's aggregation does not have this list")
 )
 
+// rollback is ErrRollback, and knows what was seen before.
+type rollback struct{ newest time.Time }
+
+func (*rollback) Error() string        { return ErrRollback.Error() }
+func (*rollback) Is(target error) bool { return target == ErrRollback }
+
+// isUnfit tells whether a list that is kept must not be used, because of why another could not be had: a newer one has been seen, by another
+// process perhaps, or the signer's keys sign nothing any more. For other faults of the server it is still the last good one.
+func isUnfit(kept *status.List, err error) bool {
+	if r := (*rollback)(nil); errors.As(err, &r) {
+		return kept.Issued.Before(r.newest)
+	}
+	return errors.Is(err, did.KeyRevoked) || errors.Is(err, did.Deactivated) || errors.Is(err, verifier.IssuerKeyCompromised)
+}
+
 // StatusList implements status.Source. A list of an issuer that lists its lists is never fetched by itself because a card named it: then all that
 // are not here are fetched.
 func (o *Online) StatusList(ctx context.Context, uri, signer string, now time.Time) (*status.List, error) {
@@ -29,7 +45,7 @@ func (o *Online) StatusList(ctx context.Context, uri, signer string, now time.Ti
 	if l, ok := o.lists.fresh(key, now); ok {
 		return l, nil
 	}
-	if all := o.aggregation(key); all != nil && !o.lists.has(key) {
+	if all := o.aggregation(key); all != nil && !o.lists.has(key, now) {
 		uris, err := o.listed.get(ctx, *all, now)
 		if err == nil && !slices.Contains(uris, uri) {
 			uris, err = o.listed.renew(ctx, *all, now) // perhaps a new list
@@ -97,7 +113,7 @@ func (o *Online) fetchListed(ctx context.Context, all listed) error {
 		return err
 	}
 	for _, uri := range uris {
-		if key := (listKey{uri, all.signer}); !o.lists.has(key) {
+		if key := (listKey{uri, all.signer}); !o.lists.has(key, o.c.Now()) {
 			if _, err := o.lists.fetch(ctx, key, o.c.Now()); err != nil && ctx.Err() != nil {
 				return ctx.Err()
 			}
@@ -172,7 +188,7 @@ func (o *Online) read(ctx context.Context, token []byte, key listKey) (*status.L
 			return err
 		}
 		if len(old) == 8 && int64(binary.BigEndian.Uint64(old)) > l.Issued.UnixNano() {
-			return ErrRollback
+			return &rollback{time.Unix(0, int64(binary.BigEndian.Uint64(old)))}
 		}
 		return tx.Put(k, binary.BigEndian.AppendUint64(nil, uint64(l.Issued.UnixNano())))
 	})

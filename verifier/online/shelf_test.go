@@ -1,0 +1,104 @@
+package online
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// shelfOf makes a shelf with room for that many items of one byte, at most. What begins with "bad" cannot be had; the part before the slash is the owner.
+func shelfOf(items int, at *time.Time) *shelf[string, int] {
+	return &shelf[string, int]{
+		now: func() time.Time { return *at }, room: items * (itemCost + 1),
+		owner: func(k string) string { owner, _, _ := strings.Cut(k, "/"); return owner },
+		size:  func(n int) int { return n },
+		load: func(_ context.Context, k string) (found[int], error) {
+			if strings.HasPrefix(k, "bad") {
+				return found[int]{}, errors.New("404")
+			}
+			size := 1
+			if strings.HasPrefix(k, "large") {
+				size = 5 * itemCost
+			}
+			return found[int]{size, at.Add(time.Minute), at.Add(time.Hour)}, nil
+		},
+	}
+}
+
+// TestShelfThatIsFullOfNothing: lists that could not be fetched, or have lapsed, make room for others.
+func TestShelfThatIsFullOfNothing(t *testing.T) {
+	at := time.Now()
+	s := shelfOf(100, &at)
+	for i := range 1000 {
+		if _, err := s.get(t.Context(), fmt.Sprint("bad/", i), at); err == nil || errors.Is(err, errFull) {
+			t.Fatal(err)
+		}
+	}
+	for i := range 1000 {
+		if _, err := s.get(t.Context(), fmt.Sprint("good/", i), at); err != nil {
+			t.Fatal(err)
+		}
+		at = at.Add(time.Minute)
+	}
+	if len(s.items) > 100 || s.taken > s.room {
+		t.Errorf("%d items, %d bytes of %d", len(s.items), s.taken, s.room)
+	}
+}
+
+// TestShelfOfOneWhoTakesAll: whoever has thousands of lists makes room with his own, and what was used least recently goes first.
+func TestShelfOfOneWhoTakesAll(t *testing.T) {
+	at := time.Now()
+	s := shelfOf(100, &at)
+	get := func(k string) {
+		t.Helper()
+		if _, err := s.get(t.Context(), k, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 40 {
+		get(fmt.Sprint("small/", i))
+	}
+	at = at.Add(2 * time.Second)
+	for i := range 1000 {
+		get(fmt.Sprint("greedy/", i))
+		if i%10 == 0 {
+			at = at.Add(time.Second)
+			get("greedy/0")
+		}
+		if i%7 == 0 {
+			get("large/1")
+		}
+	}
+	for _, k := range []string{"small/0", "small/39", "greedy/0", "greedy/999", "large/1"} {
+		if !s.has(k, at) {
+			t.Errorf("%s is gone", k)
+		}
+	}
+	if s.has("greedy/1", at) || s.taken > s.room {
+		t.Errorf("%d items, %d bytes of %d", len(s.items), s.taken, s.room)
+	}
+}
+
+// TestShelfForgets what is not here and nobody wants.
+func TestShelfForgets(t *testing.T) {
+	at := time.Now()
+	s := shelfOf(100, &at)
+	if _, err := s.get(t.Context(), "bad/1", at); err == nil {
+		t.Fatal("something")
+	}
+	if _, err := s.get(t.Context(), "good/1", at); err != nil {
+		t.Fatal(err)
+	}
+	for range 20 {
+		at = at.Add(time.Minute)
+		for _, work := range s.due(at) {
+			work(t.Context())
+		}
+	}
+	if s.has("bad/1", at) || !s.has("good/1", at) || len(s.items) != 1 || s.taken != itemCost+1 {
+		t.Errorf("%d items, %d bytes", len(s.items), s.taken)
+	}
+}
