@@ -65,6 +65,9 @@ func TestResolverReadsRecordedHistories(t *testing.T) {
 			if want.Anchor.Tag == "" {
 				want.Anchor.Tag = "finalized"
 			}
+			if at.Block == 0 && at.Time.IsZero() {
+				want.Anchor.Newest = want.Anchor.Time // these nodes call their newest block final
+			}
 			if !reflect.DeepEqual(got, want) {
 				t.Errorf("%s: %s?%s: got %+v, want %+v", rec.Name, q.DID, q.Params, got, want)
 			}

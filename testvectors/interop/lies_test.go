@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -69,7 +70,7 @@ func (s *stolen) reader(t testing.TB, agree int, rpc ...string) *didethr.Resolve
 	t.Helper()
 	n := s.registry
 	n.RPC, n.Agree = rpc, agree
-	r, err := didethr.New(didethr.Config{Networks: []didethr.Network{n}, Finality: "latest", Client: &http.Client{Timeout: time.Second}})
+	r, err := didethr.New(didethr.Config{Networks: []didethr.Network{n}, Finality: "latest", Client: &http.Client{Timeout: 2 * time.Second}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -202,11 +203,10 @@ var lies = []lie{
 		})
 	}},
 	{name: "gives a block another hash each time", want: incomplete, fault: func(t *testing.T, s *stolen) fault {
-		n := 0
+		var n atomic.Int64
 		return altered(t, func(c *rpcCall) {
 			if b, ok := c.Result.(object); ok && strings.HasPrefix(c.Method, "eth_getBlockBy") {
-				n++
-				b["hash"] = fmt.Sprintf("0x%064x", n)
+				b["hash"] = fmt.Sprintf("0x%064x", n.Add(1))
 			}
 		})
 	}},
