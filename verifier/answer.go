@@ -14,12 +14,6 @@ import (
 	"github.com/khyer/khyer/internal/strictjson"
 )
 
-// Answer is a wallet's answer to a query: presentations by the id of the credential query that each of them answers (OpenID4VP section 8.1).
-type Answer map[string][][]byte
-
-// maxCards bounds the presentations of one answer.
-const maxCards = 32
-
 func (e Expect) checkAnswer() error {
 	switch {
 	case e.Query == nil:
