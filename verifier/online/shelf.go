@@ -85,7 +85,7 @@ func (s *shelf[K, V]) get(ctx context.Context, key K, now time.Time) (V, error) 
 	if v, ok := s.fresh(key, now); ok {
 		return v, nil
 	}
-	v, err := s.fetch(ctx, key, now)
+	v, err := s.fetchIf(ctx, key, now, func(i *item[V]) bool { return !now.Before(i.refresh) })
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if i := s.items[key]; i != nil {
@@ -96,6 +96,11 @@ func (s *shelf[K, V]) get(ctx context.Context, key K, now time.Time) (V, error) 
 
 // fetch fetches even what is fresh, unless that is under way or has just failed.
 func (s *shelf[K, V]) fetch(ctx context.Context, key K, now time.Time) (v V, err error) {
+	return s.fetchIf(ctx, key, now, func(*item[V]) bool { return true })
+}
+
+// fetchIf fetches what is not here, or if so says of what is here, which may have come since the caller looked.
+func (s *shelf[K, V]) fetchIf(ctx context.Context, key K, now time.Time, so func(*item[V]) bool) (v V, err error) {
 	s.mu.Lock()
 	i := s.items[key]
 	if i == nil {
@@ -113,7 +118,7 @@ func (s *shelf[K, V]) fetch(ctx context.Context, key K, now time.Time) (v V, err
 		}
 	}
 	if i.flight == nil {
-		if i.paused(now) {
+		if i.paused(now) || i.have && !so(i) {
 			defer s.mu.Unlock()
 			return i.kept(now)
 		}
@@ -239,17 +244,7 @@ func (s *shelf[K, V]) due(now time.Time) (work []func(context.Context)) {
 
 // renew fetches what is older than a pause.
 func (s *shelf[K, V]) renew(ctx context.Context, key K, now time.Time) (v V, err error) {
-	s.mu.RLock()
-	i := s.items[key]
-	young := i != nil && i.have && now.Sub(i.at) < firstPause
-	if young {
-		v = i.value
-	}
-	s.mu.RUnlock()
-	if young {
-		return v, nil
-	}
-	return s.fetch(ctx, key, now)
+	return s.fetchIf(ctx, key, now, func(i *item[V]) bool { return now.Sub(i.at) >= firstPause })
 }
 
 // has tells whether there is something under a key that may be used.
