@@ -24,23 +24,24 @@ type statement[T any] interface {
 }
 
 // agree asks all nodes at once for the same thing and returns what k of them say, as soon as they do. Nodes differ about which block
-// is the newest. So where no k say the same at first, each block that k know to be final by their own word is taken in turn, the
-// newest first, and the others are asked about that block.
-func agree[T statement[T]](ctx context.Context, nodes []*node, k int, ask func(context.Context, *node, *Block) (T, error)) (T, error) {
+// is the newest. So where no k say the same at first, all others are waited for, up to patience: whoever is the only one to have answered
+// besides an honest node would choose the block. Then each block that k know to be final by their own word is taken in turn, the
+// newest first, and the others are asked about that block. If a node has given no answer, that block is at most lag older than the
+// newest that any named.
+func agree[T statement[T]](ctx context.Context, nodes []*node, k int, lag time.Duration, ask func(context.Context, *node, *Block) (T, error)) (T, error) {
 	var none T
 	votes := make([]vote[T], len(nodes))
-	begin := time.Now()
-	if t, ok := poll(ctx, nodes, k, votes, nil, func() time.Duration { return 2*time.Since(begin) + patience }, ask); ok {
+	if t, ok := poll(ctx, nodes, k, votes, nil, patience, ask); ok {
 		return t, nil
 	}
-	for _, head := range candidates(votes, k) {
+	for _, head := range candidates(votes, k, lag) {
 		again := make([]vote[T], len(nodes))
 		for i, v := range votes {
 			if v.said && v.err == nil && v.what.block() == head {
 				again[i] = v
 			}
 		}
-		if t, ok := poll(ctx, nodes, k, again, &head, nil, ask); ok {
+		if t, ok := poll(ctx, nodes, k, again, &head, 0, ask); ok {
 			return t, nil
 		}
 		for i := range votes { // who was too slow at first may have answered now
@@ -50,11 +51,11 @@ func agree[T statement[T]](ctx context.Context, nodes []*node, k int, ask func(c
 		}
 	}
 	answered, first := 0, error(nil)
-	for _, v := range votes {
+	for i, v := range votes {
 		if v.said && v.err == nil {
 			answered++
 		} else if v.err != nil && first == nil {
-			first = v.err
+			first = nodes[i].named(v.err)
 		}
 	}
 	switch {
@@ -66,8 +67,22 @@ func agree[T statement[T]](ctx context.Context, nodes []*node, k int, ask func(c
 	return none, fault(did.Unavailable, "too few of the endpoints answered")
 }
 
-// patience is the least time that is given to the others once enough have answered and do not say the same.
-const patience = 100 * time.Millisecond
+// patience is how long, from the question on, the slower nodes are waited for once enough have answered and do not say the same.
+const patience = 2 * time.Second
+
+// How much older than the newest block that any operator named the agreed one may be, if an operator is silent. Nodes come to know of
+// final blocks epoch by epoch, of 32 slots of 12 s each on mainnet, and one may be a whole epoch behind another that is early.
+const (
+	lagFinal  = 15 * time.Minute
+	lagLatest = time.Minute
+)
+
+func lagOf(finality string) time.Duration {
+	if finality == "latest" {
+		return lagLatest
+	}
+	return lagFinal
+}
 
 type vote[T any] struct {
 	said bool
@@ -76,9 +91,10 @@ type vote[T any] struct {
 }
 
 // poll asks those whose vote is open, until k votes are the same. It cancels the rest and waits for that. With a limit, it waits for
-// those who are slower than k others no longer than the limit says then.
-func poll[T statement[T]](ctx context.Context, nodes []*node, k int, votes []vote[T], pin *Block, limit func() time.Duration,
+// those who are slower than k others no longer than that from its beginning, however early the others answered.
+func poll[T statement[T]](ctx context.Context, nodes []*node, k int, votes []vote[T], pin *Block, limit time.Duration,
 	ask func(context.Context, *node, *Block) (T, error)) (t T, ok bool) {
+	begin := time.Now()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	type arrival struct {
@@ -123,8 +139,8 @@ func poll[T statement[T]](ctx context.Context, nodes []*node, k int, votes []vot
 			if same >= k {
 				t, ok, done = least, true, true
 				cancel()
-			} else if answered >= k && limit != nil && late == nil {
-				late = time.After(limit())
+			} else if answered >= k && limit > 0 && late == nil {
+				late = time.After(limit - time.Since(begin))
 			}
 		case <-late:
 			done = true
@@ -135,7 +151,7 @@ func poll[T statement[T]](ctx context.Context, nodes []*node, k int, votes []vot
 }
 
 // candidates are the blocks that nodes named and that at least k nodes are not behind of, the newest first.
-func candidates[T statement[T]](votes []vote[T], k int) []Block {
+func candidates[T statement[T]](votes []vote[T], k int, lag time.Duration) []Block {
 	var heads []Block
 	for _, v := range votes {
 		if v.said && v.err == nil {
@@ -145,11 +161,15 @@ func candidates[T statement[T]](votes []vote[T], k int) []Block {
 	slices.SortFunc(heads, func(a, b Block) int {
 		return cmp.Or(cmp.Compare(b.Number, a.Number), bytes.Compare(a.Hash[:], b.Hash[:]))
 	})
-	if len(heads) >= k {
-		// Nothing newer than the k-th can be final for k of those who have answered.
-		newest := heads[k-1].Number
-		heads = slices.DeleteFunc(heads, func(b Block) bool { return b.Number > newest })
+	if len(heads) < k {
+		return nil
 	}
+	// Nothing newer than the k-th can be final for k of those who have answered.
+	newest, oldest := heads[k-1].Number, uint64(0)
+	if len(heads) < len(votes) {
+		oldest = heads[0].Time - min(heads[0].Time, uint64(lag/time.Second))
+	}
+	heads = slices.DeleteFunc(heads, func(b Block) bool { return b.Number > newest || b.Time < oldest })
 	return slices.Compact(heads)
 }
 

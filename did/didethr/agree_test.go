@@ -169,6 +169,9 @@ func TestLiesAgainstOneOther(t *testing.T) {
 			if !errors.Is(err, code) || !code.Inconclusive() {
 				t.Errorf("error %v, want %s", err, code)
 			}
+			if names := strings.Contains(err.Error(), "endpoint 2: "); names != (code != did.Disagreement) {
+				t.Errorf("%v: which endpoint?", err)
+			}
 		})
 	}
 }

@@ -116,7 +116,7 @@ func New(c Config) (*Resolver, error) {
 				return nil, err
 			}
 			client.MaxAnswer = maxAnswer
-			net.nodes = append(net.nodes, &node{client: client})
+			net.nodes = append(net.nodes, &node{client: client, place: len(net.nodes) + 1})
 		}
 		if err := checkOperators(&n); err != nil {
 			return nil, err
@@ -159,7 +159,10 @@ func checkOperators(n *Network) error {
 // Errors are *did.Error. InvalidDID, UnknownNetwork, InvalidOptions and NotFound (a block that does not exist yet) are about the
 // question. Of the nodes' faults, Unavailable is no answer or a refusal; GarbledAnswer is one that no honest node gives;
 // IncompleteAnswer is one whose parts do not fit together, so that something is missing; WrongChain is another chain or registry
-// than configured; StaleAnswer is a newest block older than Config.MaxAge; Disagreement is too few endpoints that say the same.
+// than configured; StaleAnswer is a newest block older than Config.MaxAge. Where no endpoint gave an answer that counts, the code is that of
+// the first one in the list. With Agree, Disagreement means that at least Agree endpoints gave answers that would count, and too few the
+// same; if fewer did, the code is that of the first endpoint that did not, and Unavailable if all of those were only slow. The detail
+// says which endpoint it is about by its place in Network.RPC, from 1.
 //
 // Histories that were read are kept, within bounds, and the next question about the DID only asks the nodes whether they still hold as
 // of the newest block: the answer is as fresh as a first one. While a Watch is current, that needs no request.
@@ -243,7 +246,7 @@ func (r *Resolver) read(ctx context.Context, n *network, identity Address, at di
 		return rd.view(), nil
 	}
 	if n.Agree > 1 {
-		v, err := agree(ctx, n.nodes, n.Agree, func(ctx context.Context, node *node, block *Block) (view, error) {
+		v, err := agree(ctx, n.nodes, n.Agree, lagOf(r.finality), func(ctx context.Context, node *node, block *Block) (view, error) {
 			if block == nil {
 				block = pin
 			}
@@ -262,7 +265,7 @@ func (r *Resolver) read(ctx context.Context, n *network, identity Address, at di
 			return v, err
 		}
 		if first == nil {
-			first = err
+			first = node.named(err)
 		}
 		if ctx.Err() != nil {
 			break

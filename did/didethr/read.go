@@ -1,6 +1,7 @@
 package didethr
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -26,6 +27,7 @@ const (
 // node is one endpoint.
 type node struct {
 	client *ethrpc.Client
+	place  int         // in Network.RPC, from 1: errors name it so, because URLs hold access keys
 	known  atomic.Bool // its chain id and the registry's code have been compared
 	sums   atomic.Bool // the registry has an accumulator: it was read once
 
@@ -309,6 +311,15 @@ func (n *node) sendParts(ctx context.Context, calls []ethrpc.Call, size int) err
 		}
 	}
 	return nil
+}
+
+// named says in an error which endpoint it is about.
+func (n *node) named(err error) error {
+	var e *did.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	return &did.Error{Code: e.Code, Err: fmt.Errorf("endpoint %d: %w", n.place, cmp.Or(e.Err, error(e.Code)))}
 }
 
 func (n *node) send(ctx context.Context, calls []ethrpc.Call) error {

@@ -79,7 +79,7 @@ func (r *Resolver) look(ctx context.Context, n *network, limit time.Duration) er
 	var s step
 	err := error(nil)
 	if n.Agree > 1 {
-		s, err = agree(ctx, n.nodes, n.Agree, ask)
+		s, err = agree(ctx, n.nodes, n.Agree, lagOf(r.finality), ask)
 	} else {
 		for _, node := range n.nodes {
 			if s, err = ask(ctx, node, nil); err == nil || ctx.Err() != nil {
