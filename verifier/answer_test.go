@@ -100,6 +100,13 @@ func TestAnswerOfSeveralCards(t *testing.T) {
 	if _, err := res.Text("ID Number"); err == nil {
 		t.Error("Text of several cards")
 	}
+	if text, err := res.Cards[1].Text("ID Number"); err != nil || text != "10000000002" {
+		t.Errorf("%q, %v", text, err)
+	}
+	var misuse *verifier.Misuse
+	if _, err := res.Cards[1].Text("Gender"); !errors.As(err, &misuse) {
+		t.Errorf("a claim that was not asked for: %v", err)
+	}
 	// The nonce is used up for the whole.
 	if _, err := f.v.VerifyAnswer(t.Context(), f.answer(), f.expect); !errors.Is(err, verifier.Replayed) {
 		t.Errorf("again: %v", err)

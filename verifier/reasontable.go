@@ -17,12 +17,14 @@ type Info struct {
 	// English and Dzongkha are for the citizen, and for the officer who reads them out. Those of a reason that a stranger can cause say
 	// that something could not be read, and never whose card it is. Reviewed says that a native speaker has read the Dzongkha, which is
 	// empty until then.
-	English    string `json:"english"`
-	Dzongkha   string `json:"dzongkha"`
-	Reviewed   bool   `json:"reviewed"`
-	HelpCode   string `json:"help"`  // short enough to be read out on the telephone; never changes its meaning
-	HTTPStatus int    `json:"http"`  // that a service may answer with; zero where none fits
-	Retry      bool   `json:"retry"` // inconclusive, trying again may help
+	English  string `json:"english"`
+	Dzongkha string `json:"dzongkha"`
+	Reviewed bool   `json:"reviewed"`
+	HelpCode string `json:"help"` // short enough to be read out on the telephone; never changes its meaning
+	// HTTPStatus is what a service may answer with. It is zero where none fits, and for a word that is none of this module's: answer 500 then,
+	// since net/http panics on a status of zero.
+	HTTPStatus int  `json:"http"`
+	Retry      bool `json:"retry"` // inconclusive, trying again may help
 }
 
 // Code returns the help code as an agency shows it, after a prefix that tells its help desk from others: Code("LIC-") is "LIC-H05". It is

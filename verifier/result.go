@@ -28,21 +28,12 @@ func (r *Result) skip(what Reason) {
 	}
 }
 
-// Text returns a claim that is a JSON string, of the only card. The error is a *Misuse if the claim was not asked for, is no string,
-// or there are several cards.
+// Text is Card.Text of the only card. The error is a *Misuse, also if there are several cards.
 func (r *Result) Text(path ...any) (string, error) {
 	if r == nil || len(r.Cards) != 1 {
 		return "", &Misuse{"Result.Text needs exactly one card"}
 	}
-	raw, ok := r.Cards[0].Claim(path)
-	if !ok {
-		return "", &Misuse{"the claim " + disclosure.Path(path).String() + " was not asked for"}
-	}
-	var s string
-	if err := json.Unmarshal(raw, &s); err != nil || raw[0] != '"' {
-		return "", &Misuse{"the claim " + disclosure.Path(path).String() + " is no text"}
-	}
-	return s, nil
+	return r.Cards[0].Text(path...)
 }
 
 // Card is one accepted card. Printing or logging it shows no claim.
@@ -92,6 +83,19 @@ func (c Card) Claim(p disclosure.Path) (json.RawMessage, bool) {
 		}
 	}
 	return nil, false
+}
+
+// Text returns a claim that is a JSON string. The error is a *Misuse if the claim was not asked for, or is no string.
+func (c Card) Text(path ...any) (string, error) {
+	raw, ok := c.Claim(path)
+	if !ok {
+		return "", &Misuse{"the claim " + disclosure.Path(path).String() + " was not asked for"}
+	}
+	var s string
+	if err := json.Unmarshal(raw, &s); err != nil || raw[0] != '"' {
+		return "", &Misuse{"the claim " + disclosure.Path(path).String() + " is no text"}
+	}
+	return s, nil
 }
 
 func inside(raw json.RawMessage, p disclosure.Path) (json.RawMessage, bool) {
