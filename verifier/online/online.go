@@ -18,6 +18,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/khyer/khyer/credential/status"
@@ -37,12 +38,18 @@ type Config struct {
 	Newest status.Store
 	// Refresh is how long a document is used before it is fetched again; a status list's own ttl may make it shorter. Zero means 5 minutes.
 	Refresh time.Duration
+	// MinTTL is the shortest ttl that is obeyed, so that no issuer makes of each citizen a request to it; zero means 30 seconds.
+	MinTTL time.Duration
 	// Keep is how long issuer metadata and Type Metadata are used when they cannot be fetched again; zero means one hour. A key that an issuer takes out of its metadata
 	// is used no longer than that. Status lists are kept until their exp; the verifier has its own limit.
 	Keep time.Duration
 	// Skew is how far clocks may differ; zero means 30 seconds.
 	Skew time.Duration
-	Now  func() time.Time // nil means time.Now
+	// AnchorAge is how old the block that a list's signer was read at may be: as in verifier.Config. Zero means 30 minutes.
+	AnchorAge time.Duration
+	// Types makes Run fetch the Type Metadata of the types in the trust list too: for a verifier whose Config.Types is this Online.
+	Types bool
+	Now   func() time.Time // nil means time.Now
 	// Observe, if set, is told of every fetch that failed.
 	Observe func(Failure)
 	// InsecureHosts sends requests for a host ("registry.example") to a base URL instead, without any look at its address: for tests.
@@ -56,7 +63,7 @@ type Failure struct {
 }
 
 // Online fetches documents and keeps them. It is safe for concurrent use. It starts no goroutine that outlives the request that it
-// serves by more than a request's time limit.
+// serves by more than a request's time limit, or five minutes if the other lists of an aggregation are fetched with the one that was wanted.
 type Online struct {
 	c         Config
 	small     *safehttp.Client
@@ -65,6 +72,9 @@ type Online struct {
 	listed    *shelf[listed, []string]
 	documents *shelf[string, []byte] // issuer metadata and key sets
 	types     *shelf[string, []byte]
+
+	mu     sync.Mutex
+	sweeps map[listed]*sweep // under way
 }
 
 // Bounds of what is fetched.
@@ -82,10 +92,10 @@ func New(c Config) (*Online, error) {
 	if c.Issuers == nil {
 		return nil, errors.New("online: Config.Issuers is missing")
 	}
-	if c.Refresh < 0 || c.Keep < 0 || c.Skew < 0 {
+	if min(c.Refresh, c.MinTTL, c.Keep, c.Skew, c.AnchorAge) < 0 {
 		return nil, errors.New("online: a duration in Config is negative")
 	}
-	for d, standard := range map[*time.Duration]time.Duration{&c.Refresh: 5 * time.Minute, &c.Keep: time.Hour, &c.Skew: 30 * time.Second} {
+	for d, standard := range map[*time.Duration]time.Duration{&c.Refresh: 5 * time.Minute, &c.MinTTL: 30 * time.Second, &c.Keep: time.Hour, &c.Skew: 30 * time.Second} {
 		if *d == 0 {
 			*d = standard
 		}
@@ -104,7 +114,7 @@ func New(c Config) (*Online, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &Online{c: c, small: small, large: large}
+	o := &Online{c: c, small: small, large: large, sweeps: map[listed]*sweep{}}
 	o.lists = &shelf[listKey, *status.List]{
 		now: c.Now, load: o.loadList, room: roomForLists, unfit: isUnfit,
 		owner: func(k listKey) string { return k.signer },

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -258,120 +257,6 @@ func TestServerInTrouble(t *testing.T) {
 	w.is(list1, registry, status.Valid, nil)
 }
 
-// TestStatusListRollback: a server, or who stands before it, gives an older list than before, one that has not expired yet: in one process, and after a
-// restart.
-func TestStatusListRollback(t *testing.T) {
-	w := newWorld(t)
-	w.publish(list1, registry, w.clock(), time.Minute, status.Revoked)
-	w.is(list1, registry, status.Revoked, nil)
-	w.publish(list1, registry, w.clock().Add(-10*time.Minute), time.Minute, status.Valid)
-	w.later(2 * time.Minute)
-	w.is(list1, registry, status.Revoked, nil) // the last good one
-	w.o = nil                                  // a restart
-	w.is(list1, registry, 0, online.ErrRollback)
-	w.publish(list1, registry, w.clock(), time.Minute, status.Revoked)
-	w.later(time.Minute)
-	w.is(list1, registry, status.Revoked, nil)
-}
-
-// TestOwnCopyThatIsRolledBack: two processes share Newest, and one has seen the revocation. The other is given the older list again, knows that it is older, and
-// has a copy of it.
-func TestOwnCopyThatIsRolledBack(t *testing.T) {
-	w := newWorld(t)
-	w.publish(list1, registry, w.clock(), time.Minute, status.Valid)
-	w.is(list1, registry, status.Valid, nil)
-	first, old := w.o, w.pages["/registry.example/lists/1"]
-	w.later(time.Minute)
-	w.publish(list1, registry, w.clock(), time.Minute, status.Revoked)
-	w.o = nil // the other process
-	w.is(list1, registry, status.Revoked, nil)
-	w.o = first
-	w.put(list1, old) // somebody stands before the first process's server
-	w.later(time.Minute)
-	w.is(list1, registry, 0, online.ErrRollback)
-}
-
-// TestCopySignedByAKeyThatIsBadForGood: the server's list is refused for that, and the copy that the same key signed is not used either.
-func TestCopySignedByAKeyThatIsBadForGood(t *testing.T) {
-	for name, c := range map[string]struct {
-		after func(*didtest.Subject, time.Time)
-		want  error
-	}{
-		"revoked":     {func(s *didtest.Subject, now time.Time) { s.Keys[0].Revoked = now }, did.KeyRevoked},
-		"deactivated": {func(s *didtest.Subject, _ time.Time) { s.Deactivated = true }, did.Deactivated},
-		"compromised": {nil, verifier.IssuerKeyCompromised},
-		// The resolver has not seen the new key yet.
-		"another key": {func(s *didtest.Subject, _ time.Time) { s.Keys[0].ID = "#key-2" }, nil},
-	} {
-		w := newWorld(t)
-		resolver := &didtest.Resolver{}
-		w.config.Resolver = resolver
-		declared := w.issuer[registry]
-		subject := didtest.Subject{ID: registry, Keys: []did.Key{{ID: "#key-1", Public: w.keys[registry].Public()}}}
-		resolver.Put(subject)
-		w.publish(list1, registry, w.clock(), time.Minute, status.Valid)
-		w.is(list1, registry, status.Valid, nil)
-		if c.after != nil {
-			c.after(&subject, w.clock())
-			resolver.Put(subject)
-		} else {
-			declared.Accreditation.Compromised = []string{w.keys[registry].Public().Thumbprint()}
-			w.directory.set(t, declared, w.issuer[health])
-		}
-		w.later(20 * time.Minute)
-		if v, err := w.status(list1, registry); !errors.Is(err, c.want) {
-			t.Errorf("%s: %v %v, want %v; failures: %v", name, v, err, c.want, w.failures)
-		}
-	}
-}
-
-// TestStatusListSignedByAnotherTrustedIssuer: the health service is trusted, and does not speak for the registry's cards; nor does the registry for lists that a
-// publisher signs.
-func TestStatusListSignedByAnotherTrustedIssuer(t *testing.T) {
-	for _, c := range []struct{ uri, signer, by string }{
-		{list1, registry, health},
-		{list1, registry, publisher},
-		{"https://status.example/health/1", publisher, health},
-		{"https://status.example/health/1", publisher, registry},
-	} {
-		w := newWorld(t)
-		w.put("https://status.example/health/all", []byte(`{"status_lists":["https://status.example/health/1"]}`))
-		w.publish(c.uri, c.by, w.clock(), time.Minute, status.Valid)
-		w.is(c.uri, c.signer, 0, status.TokenSignature)
-		w = newWorld(t)
-		w.put("https://status.example/health/all", []byte(`{"status_lists":["https://status.example/health/1"]}`))
-		w.publish(c.uri, c.signer, w.clock(), time.Minute, status.Valid)
-		w.is(c.uri, c.signer, status.Valid, nil)
-	}
-}
-
-// TestListsOfOtherPlaces: a good list of the same signer under another URI, and keys that must not sign.
-func TestListsOfOtherPlaces(t *testing.T) {
-	w := newWorld(t)
-	w.publish(site+"/lists/2", registry, w.clock(), time.Minute, status.Valid)
-	w.mu.Lock()
-	w.pages["/registry.example/lists/1"] = w.pages["/registry.example/lists/2"]
-	w.mu.Unlock()
-	w.is(list1, registry, 0, status.ListOfOtherURI)
-	for name, kid := range map[string]string{"another's key": health + "#key-1", "no fragment": registry, "no such key": "#key-2", "a longer name": registry + "x#key-1"} {
-		w := newWorld(t)
-		token, err := status.Sign(t.Context(), status.By{Signer: w.keys[registry], KeyID: kid}, status.Statement{URI: list1, Issued: w.clock(), Expires: w.clock().Add(time.Hour), Bits: 1, Data: []byte{0}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		w.put(list1, token)
-		if _, err := w.status(list1, registry); !errors.Is(err, verifier.ErrStatusSigner) {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	w = newWorld(t)
-	i := w.issuer[registry]
-	i.Compromised = []string{w.keys[registry].Public().Thumbprint()}
-	w.issuer[registry] = i
-	w.publish(list1, registry, w.clock(), time.Minute, status.Valid)
-	w.is(list1, registry, 0, verifier.ErrStatusSigner)
-}
-
 // TestOneFetchForManyCallers also has one caller leave before the answer comes, and the answer come all the same.
 func TestOneFetchForManyCallers(t *testing.T) {
 	w := newWorld(t)
@@ -412,42 +297,11 @@ func TestOneFetchForManyCallers(t *testing.T) {
 	}
 }
 
-// TestNoListIsFetchedBecauseACitizenArrived: where an issuer lists its lists, whoever watches its server sees all of them fetched, or none.
-func TestNoListIsFetchedBecauseACitizenArrived(t *testing.T) {
-	w := newWorld(t)
-	var uris []string
-	for n := range 8 {
-		uri := fmt.Sprintf("https://status.example/health/%d", n)
-		uris = append(uris, uri)
-		w.publish(uri, publisher, w.clock(), 10*time.Minute, status.Value(n))
-	}
-	w.put("https://status.example/health/all", []byte(`{"status_lists":["`+strings.Join(uris, `","`)+`","https://elsewhere.example/1","https://status.example/health/../x"]}`))
-	w.is(uris[5], publisher, 5, nil)
-	for n, uri := range uris {
-		if got := w.requests("/" + strings.TrimPrefix(uri, "https://")); got != 1 {
-			t.Errorf("list %d was fetched %d times", n, got)
-		}
-		w.is(uri, publisher, status.Value(n), nil)
-	}
-	if n := w.requests("/"); n != 9 {
-		t.Errorf("%d requests, want 8 lists and their list", n)
-	}
-	w.publish("https://status.example/health/hidden", publisher, w.clock(), time.Minute, status.Valid)
-	w.is("https://status.example/health/hidden", publisher, 0, online.ErrNotListed)
-	if n := w.requests("/status.example/health/hidden"); n != 0 {
-		t.Error("a list that is not listed was fetched")
-	}
-	// A new list is found once it is listed.
-	w.put("https://status.example/health/all", []byte(`{"status_lists":["https://status.example/health/hidden"]}`))
-	w.later(time.Minute)
-	w.is("https://status.example/health/hidden", publisher, status.Valid, nil)
-}
-
 // TestRunFetchesBeforeAnybodyComes: DIDs, lists that are listed, types; and again when their time comes.
 func TestRunFetchesBeforeAnybodyComes(t *testing.T) {
 	w := newWorld(t)
 	counting := &countingResolver{of: w.config.Resolver}
-	w.config.Resolver = counting
+	w.config.Resolver, w.config.Types = counting, true
 	w.put("https://status.example/health/all", []byte(`{"status_lists":["https://status.example/health/1"]}`))
 	w.publish("https://status.example/health/1", publisher, w.clock(), 2*time.Minute, status.Valid)
 	w.put(idCard, []byte(`{"vct":"`+idCard+`"}`))
@@ -484,6 +338,27 @@ func TestRunFetchesBeforeAnybodyComes(t *testing.T) {
 		t.Error(err)
 	}
 	w.is("https://status.example/health/1", publisher, status.Revoked, nil)
+}
+
+// TestTypesNobodyAskedFor: a verifier that asks no Type Metadata needs none of them.
+func TestTypesNobodyAskedFor(t *testing.T) {
+	w := newWorld(t)
+	o := w.online()
+	ctx, stop := context.WithCancel(t.Context())
+	ran := make(chan error)
+	go func() { ran <- o.Run(ctx) }()
+	for until := time.Now().Add(10 * time.Second); w.requests("/status.example/health/all") == 0 && time.Now().Before(until); {
+		time.Sleep(5 * time.Millisecond)
+	}
+	time.Sleep(20 * time.Millisecond)
+	stop()
+	<-ran
+	if n := w.requests("/status.example/health/all"); n != 1 {
+		t.Errorf("%d requests for the aggregation", n)
+	}
+	if n := w.requests("/registry.example/types") + w.requests("/health.example/types"); n != 0 {
+		t.Errorf("%d requests for types", n)
+	}
 }
 
 type countingResolver struct {

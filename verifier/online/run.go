@@ -17,7 +17,7 @@ const tick = time.Second
 // parallel is how many documents are fetched at once.
 const parallel = 4
 
-// Run fetches everything that the trust list names, and keeps it fresh until ctx ends, whose error it returns. Each document is fetched again at a random moment of the
+// Run fetches everything that the trust list names (Type Metadata only if Config.Types says so), and keeps it fresh until ctx ends, whose error it returns. Each document is fetched again at a random moment of the
 // second half of its time. Without Run everything still works, and the first citizen waits for the first fetch, which tells the issuer when that was.
 func (o *Online) Run(ctx context.Context) error {
 	var dids time.Time // when the DIDs are resolved again
@@ -102,13 +102,17 @@ func (o *Online) firstFetches() (work []func(context.Context)) {
 			}
 		}
 		for _, vct := range i.Types {
-			if strings.HasPrefix(vct, "https://") && !o.types.has(vct, now) {
+			if o.c.Types && strings.HasPrefix(vct, "https://") && !o.types.has(vct, now) {
 				work = append(work, func(ctx context.Context) { _, _ = o.TypeMetadata(ctx, vct, "") })
 			}
 		}
 	}
 	for _, l := range o.aggregations() {
-		work = append(work, func(ctx context.Context) { _ = o.fetchListed(ctx, l) })
+		work = append(work, func(ctx context.Context) {
+			if uris, err := o.listed.get(ctx, l, o.c.Now()); err == nil {
+				o.sweep(ctx, l, uris) // in the background: lists that hang keep nothing else from being fetched
+			}
+		})
 	}
 	return work
 }

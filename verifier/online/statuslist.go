@@ -21,6 +21,7 @@ type listKey struct{ uri, signer string }
 var (
 	ErrRollback  = errors.New("online: the server gave an older list than before")
 	ErrNotListed = errors.New("online: the issuer's aggregation does not have this list")
+	errSlow      = errors.New("online: the issuer's lists are not all here yet")
 )
 
 // rollback is ErrRollback, and knows what was seen before.
@@ -56,7 +57,7 @@ func (o *Online) StatusList(ctx context.Context, uri, signer string, now time.Ti
 		if !slices.Contains(uris, uri) {
 			return nil, ErrNotListed
 		}
-		if err := o.fetchListed(ctx, *all); err != nil {
+		if err := o.fetchListed(ctx, *all, uris, uri); err != nil {
 			return nil, err
 		}
 	}
@@ -106,17 +107,75 @@ func signersOf(i trust.Issuer, s trust.StatusLists) []string {
 	return signers
 }
 
-// fetchListed fetches every list of an aggregation that is not here. One that fails does not keep the others from being fetched (section 9).
-func (o *Online) fetchListed(ctx context.Context, all listed) error {
-	uris, err := o.listed.get(ctx, all, o.c.Now())
-	if err != nil {
-		return err
+// sweep is the fetching of all lists of an aggregation that are not here.
+type sweep struct {
+	done map[string]chan struct{} // by URI; closed when its fetch is over
+	end  chan struct{}            // closed when nothing more is fetched
+}
+
+// sweepTime bounds a sweep. What was not reached is left to the next.
+const sweepTime = 5 * time.Minute
+
+// sweep begins to fetch every list of an aggregation that is not here, in the aggregation's order, unless that is under way; nil if all are here. It goes on
+// when the caller has what it came for. One list that fails does not keep the others from being fetched (section 9).
+func (o *Online) sweep(ctx context.Context, all listed, uris []string) *sweep {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if s := o.sweeps[all]; s != nil {
+		return s
 	}
+	s := &sweep{map[string]chan struct{}{}, make(chan struct{})}
+	var work []func(context.Context)
 	for _, uri := range uris {
-		if key := (listKey{uri, all.signer}); !o.lists.has(key, o.c.Now()) {
-			if _, err := o.lists.fetch(ctx, key, o.c.Now()); err != nil && ctx.Err() != nil {
-				return ctx.Err()
-			}
+		key := listKey{uri, all.signer}
+		if s.done[uri] != nil || o.lists.has(key, o.c.Now()) {
+			continue
+		}
+		done := make(chan struct{})
+		s.done[uri] = done
+		work = append(work, func(ctx context.Context) {
+			_, _ = o.lists.get(ctx, key, o.c.Now()) // the item has the error
+			close(done)
+		})
+	}
+	if len(work) == 0 {
+		return nil
+	}
+	o.sweeps[all] = s
+	go func() {
+		ctx, cancel := context.WithTimeout(ctx, sweepTime)
+		defer cancel()
+		each(ctx, work)
+		o.mu.Lock()
+		delete(o.sweeps, all)
+		o.mu.Unlock()
+		close(s.end)
+	}()
+	return s
+}
+
+// fetchListed fetches every list of an aggregation that is not here, and waits for the one that is wanted.
+func (o *Online) fetchListed(ctx context.Context, all listed, uris []string, wanted string) error {
+	for range 2 { // a sweep that is under way may have begun before this list was listed
+		s := o.sweep(context.WithoutCancel(ctx), all, uris)
+		if s == nil {
+			return nil
+		}
+		done, in := s.done[wanted]
+		select {
+		case <-done:
+			return nil
+		case <-s.end:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		select {
+		case <-done:
+			return nil
+		default:
+		}
+		if in {
+			return errSlow // to fetch it by itself would tell which one is wanted
 		}
 	}
 	return nil
@@ -169,14 +228,18 @@ func (o *Online) loadList(ctx context.Context, key listKey) (found[*status.List]
 	}
 	life := o.c.Refresh
 	if l.TTL > 0 {
-		life = min(life, l.TTL)
+		life = min(life, max(l.TTL, o.c.MinTTL)) // section 11.5: within reasonable ranges
 	}
-	return found[*status.List]{l, o.c.Now().Add(life), l.Expires}, nil
+	refresh := o.c.Now().Add(life)
+	if !l.Expires.IsZero() && l.Expires.Before(refresh) {
+		refresh = l.Expires
+	}
+	return found[*status.List]{l, refresh, l.Expires}, nil
 }
 
 // read verifies a token, and that it is no older than the newest that was seen at its URI.
 func (o *Online) read(ctx context.Context, token []byte, key listKey) (*status.List, error) {
-	r := verifier.StatusReader{Issuers: o.c.Issuers, Resolver: o.c.Resolver, Documents: o, Skew: o.c.Skew}
+	r := verifier.StatusReader{Issuers: o.c.Issuers, Resolver: o.c.Resolver, Documents: o, Skew: o.c.Skew, AnchorAge: o.c.AnchorAge}
 	l, err := r.Read(ctx, token, key.uri, key.signer, o.c.Now())
 	if err != nil {
 		return nil, err
