@@ -15,7 +15,6 @@ import (
 	"github.com/khyer/khyer/did"
 	"github.com/khyer/khyer/did/didtest"
 	"github.com/khyer/khyer/did/pubkey"
-	"github.com/khyer/khyer/verifier"
 	"github.com/khyer/khyer/verifier/online"
 	"github.com/khyer/khyer/verifier/trust"
 )
