@@ -126,6 +126,10 @@ func SignedFile(list *Sealed, quorums ...*Sealed) ([]byte, error) {
 }
 
 // Signed follows the signed lists of a governing body. It is not safe for concurrent use.
+//
+// A process opens it once, with [OpenSigned] of the State that it kept; at its first start there is none. For each file that it fetches it calls
+// Accept, keeps the new State, and only then uses the document: the other way round, a process that ends in between would take an older list
+// again after it had followed a newer one. Document.List goes to a [Live], which verifiers have.
 type Signed struct {
 	quorum   Quorum
 	sequence uint64
@@ -279,7 +283,9 @@ func (q Quorum) verify(sealed strictjson.Value, typ string) error {
 	return nil
 }
 
-// State is what [OpenSigned] goes on from: it must be kept in a place that nobody but the deployment writes to.
+// State is what [OpenSigned] goes on from. Keep it after every Accept that returned a document, before that is used, and write it whole or not at
+// all (a new file, synced and renamed over the old one). It holds no secret, but the place must be one that nobody but the deployment writes
+// to: whoever can take it away or put an older one there can roll the list back.
 func (s *Signed) State() []byte {
 	sealed, err := SealQuorum(s.quorum)
 	if err != nil {
@@ -298,11 +304,16 @@ type state struct {
 	Hash     []byte `json:"hash"`
 }
 
-// OpenSigned goes on from a State. It takes pinned if that is newer: whoever pins a new quorum means it.
+// OpenSigned goes on from a State. At the first start of a deployment there is none: with nil, which os.ReadFile gives for a file that is not there,
+// it is NewSigned. It takes pinned if that is newer: whoever pins a new quorum means it. A State that is damaged, or empty as a file is that
+// was cut short, is an error and never a first start.
 func OpenSigned(kept []byte, pinned Quorum) (*Signed, error) {
 	s, err := NewSigned(pinned)
 	if err != nil {
 		return nil, err
+	}
+	if kept == nil {
+		return s, nil
 	}
 	var k state
 	if json.Unmarshal(kept, &k) != nil || len(k.Hash) != len(s.hash) {

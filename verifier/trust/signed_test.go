@@ -119,18 +119,26 @@ func ExampleSigned() {
 	if err != nil {
 		panic(err)
 	}
-	// A deployment that has pinned the quorum reads it.
-	follower, err := trust.NewSigned(quorum)
+	// A deployment that has pinned the quorum reads it. This is its first start; later ones give the State that was kept.
+	var kept []byte
+	follower, err := trust.OpenSigned(kept, quorum)
 	if err != nil {
 		panic(err)
 	}
 	d, err := follower.Accept(published, time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC), 30*time.Second)
 	if err != nil {
+		panic(err) // or go on with the list from before
+	}
+	kept = follower.State() // into a file, before the list is used
+	l, err := d.List()
+	if err != nil {
 		panic(err)
 	}
-	fmt.Println(d.Issuers[0].Name)
+	var live trust.Live // is verifier.Config.Issuers
+	live.Store(l)
+	fmt.Println(live.Issuers()[0].Name, len(kept) > 0)
 	// Output:
-	// Example Civil Registry
+	// Example Civil Registry true
 }
 
 func TestTooFewOfTheQuorum(t *testing.T) {
@@ -230,6 +238,13 @@ func TestTrustListRollback(t *testing.T) {
 			}
 		}
 	}
+	first, err := trust.OpenSigned(nil, q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := accept(first, file(t, o.list(t, 1))); err != nil {
+		t.Errorf("the first list of a deployment: %v", err)
+	}
 	newer, err := trust.OpenSigned(s.State(), newOfficers(t, 1).quorum(5, 1))
 	if err != nil {
 		t.Fatal(err)
@@ -237,7 +252,7 @@ func TestTrustListRollback(t *testing.T) {
 	if err := accept(newer, file(t, o.list(t, 9))); !errors.Is(err, trust.ErrQuorum) {
 		t.Errorf("a newer quorum was pinned: %v", err)
 	}
-	for _, damaged := range [][]byte{nil, []byte(`{}`), bytes.Replace(s.State(), []byte(`"sequence":8`), []byte(`"sequence":-8`), 1)} {
+	for _, damaged := range [][]byte{{}, []byte(`{}`), bytes.Replace(s.State(), []byte(`"sequence":8`), []byte(`"sequence":-8`), 1)} {
 		if _, err := trust.OpenSigned(damaged, q); err == nil {
 			t.Errorf("%q was opened", damaged)
 		}

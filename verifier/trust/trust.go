@@ -1,7 +1,8 @@
 // Package trust answers the question that comes before every key: may this issuer issue this type of credential? With it comes how
 // the issuer's key is found, which is a property of the issuer and never of a card: see [Mechanism].
 //
-// The answer comes from a [Source]. [NewList] makes one of Go values. There is no source that trusts everybody.
+// The answer comes from a [Source]. [NewList] makes one of Go values, [ParseDocument] reads one from a file, [Signed] follows the signed lists of a
+// governing body, and [Live] exchanges the list of a verifier that runs. There is no source that trusts everybody.
 //
 // An issuer of a list is known by DIDs, by https addresses that publish its keys, by certificates, or by several of these: [Issuer].
 package trust
