@@ -89,8 +89,8 @@ type Expect struct {
 	// Make a nonce for each request, with crypto/rand (rand.Text is one), keep it with the citizen's session, and give here what was kept, never
 	// what came with an answer. Keep it as long as the citizen may take to answer, and BindingAge + 2*Skew longer at most, which is how old a key
 	// binding may be by two clocks; and forget it when it was accepted. From then on the replay guard refuses it for BindingAge + 2*Skew + 10
-	// minutes, in which the same presentation could pass again. A nonce whose presentation was rejected or inconclusive is not used up: the
-	// citizen may try again with it.
+	// minutes, in which the same presentation could pass again. A nonce whose presentation was rejected or inconclusive is not used up
+	// (after replay_guard_failed nobody knows): the citizen may try again with it.
 	Audience, Nonce string
 	// Type is the credential type (vct), exactly; required.
 	Type string
