@@ -116,9 +116,9 @@ func (m *MetaTx) Sign(ctx context.Context, owner Signer) error {
 }
 
 // Prepare makes operations ready for the owner's signature: in the order in which they must be relayed, each with the identity's next
-// number, and checked as Identity.Apply does it. They hold for this chain and this registry until the deadline, and not after a change of owner. On a registry that is not the
-// embedded one it fails with LegacyRegistry: there, what is signed can be replayed, on another chain or once ownership has moved (faults F5
-// and F6).
+// number, and looked up in the newest block as Identity.Apply does it. They hold for this chain and this registry until the deadline, and
+// not after a change of owner. On a registry that is not the embedded one it fails with LegacyRegistry: there, what is signed can be
+// replayed, on another chain or once ownership has moved (faults F5 and F6).
 func (r *Registry) Prepare(ctx context.Context, identity didethr.Address, deadline time.Time, ops ...Op) ([]*MetaTx, error) {
 	if err := r.takesSigned(); err != nil {
 		return nil, err
