@@ -21,8 +21,8 @@ const (
 	CardSuspended         Reason = "card_suspended"            // the status list says suspended
 	CardStatusUnknown     Reason = "card_status_unknown"       // the status list has a value without a meaning here
 	StatusOutOfRange      Reason = "status_index_out_of_range" // the status index lies behind the end of the list
-	HoldersDiffer         Reason = "holders_differ"            // the cards of one answer are bound to different keys
-	LinkedClaimsDiffer    Reason = "linked_claims_differ"      // claims that must be equal across cards are not
+	HoldersDiffer         Reason = "holders_differ"            // the cards of one answer are bound to different keys, and nothing ties them together
+	LinkedClaimsDiffer    Reason = "linked_claims_differ"      // claims that must be equal across cards are not, or say nothing
 	Replayed              Reason = "replayed"                  // this nonce was accepted before
 
 	// Inconclusive.
