@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -233,37 +232,6 @@ func TestRepresentContent(t *testing.T) {
 	if got := string(did.RepresentContent(own, nil, "").Document); got != `{"id":"#a","controller":"","@context":"https://own.example"}` {
 		t.Error(got)
 	}
-}
-
-func ExampleDereference() {
-	resolver := one{res: &did.Resolution{}}
-	doc, err := did.ParseDocument([]byte(`{"id":"did:example:registry","service":[
-		{"id":"#lists","type":"StatusLists","serviceEndpoint":"https://registry.example/lists/"}]}`))
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	resolver.res.Document = doc
-	for _, s := range []string{"did:example:registry?service=lists&relativeRef=2026%2F1", "did:example:registry#lists", "did:example:registry#key-1"} {
-		u, err := did.ParseURL(s)
-		if err != nil {
-			fmt.Println(err)
-			return
-		}
-		c, err := did.Dereference(context.Background(), resolver, u)
-		switch {
-		case err != nil:
-			fmt.Println(err)
-		case c.Service != nil:
-			fmt.Println(c.Service.Type)
-		default:
-			fmt.Println(c.URLs)
-		}
-	}
-	// Output:
-	// [https://registry.example/lists/2026/1]
-	// StatusLists
-	// did: notFound: the document has no such id
 }
 
 // FuzzDereference: no DID URL panics, and no URL of a service leads to a host that the document does not name.

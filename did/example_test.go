@@ -89,6 +89,43 @@ func ExampleRepresent() {
 	// {"didDocument":null,"didDocumentMetadata":{},"didResolutionMetadata":{"error":{"type":"https://www.w3.org/ns/did#METHOD_NOT_SUPPORTED","title":"The DID method is not supported"}}} <nil>
 }
 
+// A DID URL names a service, with the URL of a file below its endpoint, or the service itself. Nothing is asked of the endpoint.
+func ExampleDereference() {
+	resolver := document(`{"id":"did:example:registry","service":[
+		{"id":"#lists","type":"StatusLists","serviceEndpoint":"https://registry.example/lists/"}]}`)
+	for _, s := range []string{"did:example:registry?service=lists&relativeRef=2026%2F1", "did:example:registry#lists", "did:example:registry#key-1"} {
+		u, err := did.ParseURL(s)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		c, err := did.Dereference(context.Background(), resolver, u)
+		switch {
+		case err != nil:
+			fmt.Println(err)
+		case c.Service != nil:
+			fmt.Println(c.Service.Type)
+		default:
+			fmt.Println(c.URLs)
+		}
+	}
+	// Output:
+	// [https://registry.example/lists/2026/1]
+	// StatusLists
+	// did: notFound: the document has no such id
+}
+
+// document is a Resolver that knows one document.
+type document string
+
+func (d document) Resolve(context.Context, did.DID, did.At) (*did.Resolution, error) {
+	doc, err := did.ParseDocument([]byte(d))
+	if err != nil {
+		return nil, err
+	}
+	return did.NewResolution(doc)
+}
+
 // What a DID URL names, as JSON.
 func ExampleRepresentContent() {
 	u, err := did.ParseURL("did:key:zDnaerDaTF5BXEavCrfRZEk316dpbLsfPDZ3WJ5hRTPFU2169#zDnaerDaTF5BXEavCrfRZEk316dpbLsfPDZ3WJ5hRTPFU2169")

@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -14,7 +12,6 @@ import (
 	"time"
 
 	"github.com/khyer/khyer/did"
-	"github.com/khyer/khyer/did/didkey"
 )
 
 const registry = `{"@context":["https://www.w3.org/ns/did/v1"],"id":"did:example:1234","verificationMethod":[
@@ -358,36 +355,4 @@ func FuzzRequest(f *testing.F) {
 			t.Errorf("%d %s", w.Code, w.Body)
 		}
 	})
-}
-
-func Example() {
-	server := httptest.NewServer(New(did.Mux{"key": didkey.Resolver{}}))
-	defer server.Close()
-	for _, id := range []string{"did:key:zDnaerDaTF5BXEavCrfRZEk316dpbLsfPDZ3WJ5hRTPFU2169", "did:web:registry.example"} {
-		req, err := http.NewRequest("GET", server.URL+Prefix+id, nil)
-		if err != nil {
-			fmt.Println(err)
-			return
-		}
-		req.Header.Set("Accept", "application/did-resolution")
-		res, err := http.DefaultClient.Do(req)
-		if err != nil {
-			fmt.Println(err)
-			return
-		}
-		var result struct {
-			Document struct {
-				VerificationMethod []struct{ Type string }
-			} `json:"didDocument"`
-			Resolution struct {
-				Error struct{ Type string }
-			} `json:"didResolutionMetadata"`
-		}
-		err = json.NewDecoder(io.LimitReader(res.Body, 1<<20)).Decode(&result)
-		res.Body.Close()
-		fmt.Println(res.Status, result.Document.VerificationMethod, result.Resolution.Error.Type, err)
-	}
-	// Output:
-	// 200 OK [{Multikey}]  <nil>
-	// 501 Not Implemented [] https://www.w3.org/ns/did#METHOD_NOT_SUPPORTED <nil>
 }
