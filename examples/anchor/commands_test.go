@@ -230,7 +230,7 @@ func TestMistakes(t *testing.T) {
 		"a finality of its own":       {[]string{"history", "-rpc", o.chain.URL(), "-registry", o.registry, "-finality", "soon", o.DID}, wrongUsage, "finalized"},
 		"no key":                      {with("add"), wrongUsage, "no key"},
 		"a private key":               {with("add", pemOf), wrongUsage, "that is a private key"},
-		"a key of nobody":             {with("revoke", "#delegate-9"), wrongUsage, "no signing key"},
+		"a key of nobody":             {with("revoke", "#delegate-9"), wrongUsage, "no key of"},
 		"a key that is no key":        {with("add", "zz"+multikey), wrongUsage, "Multikey"},
 		"no time":                     {with("add", "-days", "0", multikey), wrongUsage, "-days"},
 		"rotate one key":              {with("rotate", multikey), wrongUsage, "two keys"},

@@ -107,7 +107,8 @@ func parsePublic(text []byte) (pubkey.Key, error) {
 	return pubkey.New(public)
 }
 
-// documentedKey finds a key of the DID, present or past, by an id or a thumbprint.
+// documentedKey finds a key of the DID, present or past, by an id or a thumbprint. The owner's own keys are no entries: nothing here is done
+// with them.
 func documentedKey(r *did.Resolution, name string) (pubkey.Key, error) {
 	id := name
 	switch {
@@ -118,7 +119,7 @@ func documentedKey(r *did.Resolution, name string) (pubkey.Key, error) {
 	}
 	var found pubkey.Key
 	for _, k := range r.Keys {
-		if k.Class != "" || k.ID != id && !slices.Contains(k.Aliases, id) {
+		if k.Class == "controller" || k.Class == "controllerKey" || k.ID != id && !slices.Contains(k.Aliases, id) {
 			continue
 		}
 		if !found.IsZero() && !found.Equal(k.Public) {
@@ -127,7 +128,7 @@ func documentedKey(r *did.Resolution, name string) (pubkey.Key, error) {
 		found = k.Public
 	}
 	if found.IsZero() {
-		return found, usageError("no signing key of " + r.Document.ID.String() + " is called " + name + ", and there is no such file")
+		return found, usageError("no key of " + r.Document.ID.String() + " is called " + name + ", and there is no such file")
 	}
 	return found, nil
 }

@@ -2,12 +2,16 @@ package main
 
 import (
 	"context"
+	"encoding/hex"
+	"errors"
 	"flag"
+	"fmt"
 	"strings"
 	"time"
 
 	"github.com/khyer/khyer/did/didethr"
 	"github.com/khyer/khyer/did/didethr/anchor"
+	"github.com/khyer/khyer/did/pubkey"
 )
 
 // validity is the flag -days.
@@ -99,9 +103,11 @@ func prepareRetire(f *flag.FlagSet) action {
 
 func prepareRevoke(f *flag.FlagSet) action {
 	var successor string
+	var unchecked bool
 	var v validity
 	about := func(f *flag.FlagSet) {
 		f.StringVar(&successor, "new", "", "a `KEY` to publish at the same time; the revocations go first")
+		f.BoolVar(&unchecked, "unchecked", false, "send it even if the chain cannot be read, for keys given as files or Multikeys; look at the history afterwards")
 		v.flag(f)
 	}
 	return writes(about, func(ctx context.Context, w *writing, args []string) (ops []anchor.Op, told string, err error) {
@@ -109,10 +115,18 @@ func prepareRevoke(f *flag.FlagSet) action {
 		if err != nil {
 			return nil, "", err
 		}
-		told = "Revoked. Until that is final, have those who run trust lists declare compromised:\n\n"
+		told = "Revoked."
+		if unchecked {
+			told = "Sent without looking whether these keys are published: `anchor history` must say that they are revoked."
+		}
+		told += " Until that is final, have those who run trust lists declare compromised:\n\n"
 		for _, k := range keys {
-			ops = append(ops, anchor.RevokeKey(k, anchor.VeriKey))
-			told += "  " + k.Thumbprint() + "\n"
+			revocations, err := w.revocations(ctx, k, unchecked)
+			if err != nil {
+				return nil, "", err
+			}
+			ops = append(ops, revocations...)
+			told += "  " + nameOf(k) + "\n"
 		}
 		if successor != "" {
 			var next []anchor.Op
@@ -123,6 +137,30 @@ func prepareRevoke(f *flag.FlagSet) action {
 		}
 		return ops, told, nil
 	})(f)
+}
+
+// revocations are of all names that a key has on the chain or, where that is not looked at, of those under which keys sign.
+func (w *writing) revocations(ctx context.Context, k pubkey.Key, unchecked bool) ([]anchor.Op, error) {
+	if unchecked {
+		return []anchor.Op{anchor.RevokeKey(k, anchor.VeriKey).Unchecked(), anchor.RevokeKey(k, anchor.SigAuth).Unchecked()}, nil
+	}
+	ops, err := w.on.Revocations(ctx, w.identity.Address(), k)
+	var e *anchor.Error
+	switch {
+	case err == nil:
+		return ops, nil
+	case errors.As(err, &e) && e.Reason == anchor.NotPublished:
+		return nil, fmt.Errorf("%s of %s: %w", nameOf(k), w.id, err)
+	}
+	return nil, fmt.Errorf("to revoke without looking, give -unchecked and the key as a file or Multikey: %w", err)
+}
+
+// nameOf is the thumbprint of a key, or of a delegate the address.
+func nameOf(k pubkey.Key) string {
+	if a, ok := k.Address(); ok && k.Curve() == "" {
+		return "0x" + hex.EncodeToString(a[:])
+	}
+	return k.Thumbprint()
 }
 
 func prepareService(f *flag.FlagSet) action {
