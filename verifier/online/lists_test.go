@@ -75,7 +75,7 @@ func TestCopySignedByAKeyThatIsBadForGood(t *testing.T) {
 			resolver.Put(subject)
 		} else {
 			declared.Accreditation.Compromised = []string{w.keys[registry].Public().Thumbprint()}
-			w.directory.set(t, declared, w.issuer[health])
+			w.trust(declared, w.issuer[health])
 		}
 		w.later(20 * time.Minute)
 		if v, err := w.status(list1, registry); !errors.Is(err, c.want) {

@@ -2,7 +2,6 @@ package online_test
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -29,13 +28,12 @@ const (
 
 // world is three DIDs, a web server, and a clock.
 type world struct {
-	t      testing.TB
-	keys   map[string]pubkey.Signer
-	issuer map[string]trust.Issuer
-	config online.Config
-	o      *online.Online
-	// directory is config.Issuers, whose list a test may change.
-	directory *directory
+	t       testing.TB
+	keys    map[string]pubkey.Signer
+	issuer  map[string]trust.Issuer
+	config  online.Config
+	o       *online.Online
+	trusted trust.Live // config.Issuers
 
 	mu       sync.Mutex
 	now      time.Time
@@ -119,9 +117,8 @@ func (w *world) online() *online.Online {
 	if w.o != nil {
 		return w.o
 	}
-	w.directory = &directory{}
-	w.directory.set(w.t, w.issuer[registry], w.issuer[health])
-	w.config.Issuers = w.directory
+	w.trust(w.issuer[registry], w.issuer[health])
+	w.config.Issuers = &w.trusted
 	var err error
 	if w.o, err = online.New(w.config); err != nil {
 		w.t.Fatal(err)
@@ -129,37 +126,14 @@ func (w *world) online() *online.Online {
 	return w.o
 }
 
-// directory is a trust list that is replaced while it is in use.
-type directory struct {
-	mu   sync.Mutex
-	list *trust.List
-}
-
-func (d *directory) set(t testing.TB, issuers ...trust.Issuer) {
-	t.Helper()
+// trust changes the trust list.
+func (w *world) trust(issuers ...trust.Issuer) {
+	w.t.Helper()
 	list, err := trust.NewList(issuers...)
 	if err != nil {
-		t.Fatal(err)
+		w.t.Fatal(err)
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.list = list
-}
-
-func (d *directory) now() *trust.List {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.list
-}
-
-func (d *directory) Accreditation(ctx context.Context, q trust.Query) (*trust.Accreditation, error) {
-	return d.now().Accreditation(ctx, q)
-}
-
-func (d *directory) Issuers() []trust.Issuer { return d.now().Issuers() }
-
-func (d *directory) Certify(ctx context.Context, issuer string, chain []*x509.Certificate, now time.Time) (*pubkey.Key, error) {
-	return d.now().Certify(ctx, issuer, chain, now)
+	w.trusted.Store(list)
 }
 
 // publish puts a list with one card's status at a URI.
@@ -331,7 +305,13 @@ func TestRunFetchesBeforeAnybodyComes(t *testing.T) {
 	}
 	w.publish("https://status.example/health/1", publisher, w.clock().Add(time.Second), 2*time.Minute, status.Revoked)
 	w.later(119 * time.Second) // before its time is up: it is fetched in the second half
-	wait("the second fetch", func() bool { return w.requests("/status.example/health/1") == 2 })
+	wait("the second fetch", func() bool {
+		v, err := w.status("https://status.example/health/1", publisher)
+		return err == nil && v == status.Revoked
+	})
+	if n := w.requests("/status.example/health/1"); n != 2 {
+		t.Errorf("%d fetches", n)
+	}
 	stop()
 	if err := <-ran; !errors.Is(err, context.Canceled) {
 		t.Error(err)
