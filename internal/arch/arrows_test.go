@@ -57,7 +57,7 @@ var rooms = []room{
 	{"verifier", []string{"disclosure", "disclosure/dcql", "did", "did/pubkey", "credential", "credential/status", "verifier/trust", "internal/strictjson"}},
 	{"verifier/online", []string{"did", "credential", "credential/status", "verifier", "verifier/trust", "internal/safehttp", "internal/strictjson"}},
 	{"verifier/telemetry", []string{"verifier", "go.opentelemetry.io/otel/..."}},
-	{"verifier/verifiertest", []string{"disclosure", "did", "did/pubkey", "did/didtest", "credential", "credential/status", "verifier", "verifier/trust"}},
+	{"verifier/verifiertest", []string{"disclosure", "disclosure/dcql", "did", "did/pubkey", "did/didtest", "credential", "credential/status", "verifier", "verifier/trust"}},
 	{"examples/first", []string{"disclosure", "did/pubkey", "did/didjwk", "credential", "verifier", "verifier/trust"}},
 	{"examples/quickstart", []string{"disclosure", "did", "did/pubkey", "did/didethr", "did/didethr/anchor", "did/didethr/ethrtest", "credential", "credential/catalogue", "credential/status", "verifier", "verifier/online", "verifier/trust"}},
 	{"examples/anchor", []string{"disclosure", "did", "did/pubkey", "did/didethr", "did/didethr/anchor", "did/didethr/ethrtest", "credential", "verifier", "verifier/trust"}},

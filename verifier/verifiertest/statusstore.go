@@ -1,5 +1,12 @@
-// Package verifiertest tests what an adopter builds around package verifier: contract tests for the interfaces that an adopter may
-// implement. It links no chain and no HTTP.
+// Package verifiertest tests what an adopter builds around package verifier. It links no chain and no HTTP.
+//
+// A service that verifies cards is tested in a [World]: a small country in memory with issuers, holders and a clock, whose cards are real and can be revoked,
+// and whose keys can be retired, revoked and declared compromised. [Faults] are ways to break a presentation, each with the reason for which it is
+// refused. [AsksNoMore] fails an agency's build if its requests ask for more than their purpose allows.
+//
+// Who implements status.Store checks with [StatusStore] and [StatusStoreKilled] that it keeps what its callers rely on.
+//
+// TestAdmission in world_test.go tests a hospital's service.
 package verifiertest
 
 import (

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +18,7 @@ import (
 	"github.com/khyer/khyer/did/didtest"
 	"github.com/khyer/khyer/did/pubkey"
 	"github.com/khyer/khyer/disclosure"
+	"github.com/khyer/khyer/disclosure/dcql"
 	"github.com/khyer/khyer/verifier"
 	"github.com/khyer/khyer/verifier/trust"
 )
@@ -27,16 +29,18 @@ import (
 type World struct {
 	t        testing.TB
 	resolver *didtest.Resolver
+	name     string // in the DIDs of its issuers
 
 	mu      sync.Mutex
 	now     time.Time
 	issuers map[string]*Issuer
 }
 
-// NewWorld makes a world at the beginning of 2026-11-24 in Thimphu.
+// NewWorld makes a world at the beginning of 2026-11-24 in Thimphu. Its issuers have DIDs that no other world's have: a card of another world is a
+// stranger's, issuer_not_trusted.
 func NewWorld(t testing.TB) *World {
 	return &World{
-		t: t, resolver: &didtest.Resolver{}, issuers: map[string]*Issuer{},
+		t: t, resolver: &didtest.Resolver{}, name: strings.ToLower(rand.Text()[:10]), issuers: map[string]*Issuer{},
 		now: time.Date(2026, 11, 24, 0, 0, 0, 0, time.FixedZone("BTT", 6*3600)),
 	}
 }
@@ -93,11 +97,12 @@ type Issuer struct {
 	bad       []string
 }
 
-// NewIssuer adds an issuer of these types to the world and to its trust list. change, which may be nil, is applied to its entry there.
+// NewIssuer adds an issuer of these types to the world and to its trust list. change, which may be nil, is applied to its entry there: each time that the
+// list is built, which is for every question that a verifier asks, on an entry made anew. So what it reads from variables of the test counts at once.
 func (w *World) NewIssuer(name string, change func(*trust.Issuer), types ...string) *Issuer {
 	w.t.Helper()
 	w.mu.Lock()
-	id := fmt.Sprintf("did:example:issuer-%d", len(w.issuers)+1)
+	id := fmt.Sprintf("did:example:%s-%d", w.name, len(w.issuers)+1)
 	i := &Issuer{ID: id, w: w, name: name, types: types, change: change}
 	w.issuers[id] = i
 	w.mu.Unlock()
@@ -129,18 +134,19 @@ func (i *Issuer) Rotate() {
 }
 
 // Retire lets every key but the newest lapse now.
-func (i *Issuer) Retire() { i.edit(len(i.keys)-1, func(k *did.Key, now time.Time) { k.Until = now }) }
+func (i *Issuer) Retire() { i.edit(1, func(k *did.Key, now time.Time) { k.Until = now }) }
 
 // RevokeKeys revokes every key, the newest too: Rotate afterwards.
 func (i *Issuer) RevokeKeys() {
-	i.edit(len(i.keys), func(k *did.Key, now time.Time) { k.Revoked = now })
+	i.edit(0, func(k *did.Key, now time.Time) { k.Revoked = now })
 }
 
-func (i *Issuer) edit(n int, change func(*did.Key, time.Time)) {
+// edit changes all keys but the newest so many.
+func (i *Issuer) edit(but int, change func(*did.Key, time.Time)) {
 	i.w.t.Helper()
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	for k := range i.keys[:n] {
+	for k := range i.keys[:len(i.keys)-but] {
 		if i.keys[k].Until.IsZero() && i.keys[k].Revoked.IsZero() {
 			change(&i.keys[k], i.w.Now())
 		}
@@ -198,6 +204,7 @@ type Card struct {
 
 	holder *Holder
 	held   *credential.Held
+	vct    string
 }
 
 // Issue gives the holder a card of that type with these claims, each of which can be hidden, for a year, with a place in the issuer's status list. claims is anything
@@ -227,7 +234,7 @@ func (i *Issuer) Issue(h *Holder, vct string, claims any, change func(*credentia
 	i.w.must(err)
 	held, err := h.holder.Receive(sdjwt, signer.Public(), i.w.Now())
 	i.w.must(err)
-	return &Card{ref, h, held}
+	return &Card{ref, h, held, card.Type}
 }
 
 // SetStatus revokes or suspends a card of this issuer, or makes it valid again.
@@ -236,14 +243,46 @@ func (i *Issuer) SetStatus(c *Card, v status.Value) {
 	i.w.must(i.statuses.Set(i.w.t.Context(), c.Status, v, "the test", "for the test"))
 }
 
-// Present shows the claims that a request asks for, bound to its audience and nonce. It shows what the card has of them.
+// Present shows the claims that a request asks for, bound to its audience and nonce. It shows what the card has of them, and what the card lacks is for the
+// service to notice. Of a request with a Query it answers the first credential query for the card's type, or for any: with the claims of the first
+// claim set of which the card has all; if it has all of none, with what it has. If none asks for the card, it shows no claim.
 func (c *Card) Present(e verifier.Expect) []byte {
 	c.holder.w.t.Helper()
+	asked := e.Claims
+	if e.Query != nil {
+		asked = c.asked(e.Query)
+	}
+	var reveal []disclosure.Path
+	for _, p := range asked {
+		if _, has := c.held.Verified.Body.Claim(p); has || p.Check() != nil { // a path that is none is the test's mistake
+			reveal = append(reveal, p)
+		}
+	}
 	p, err := c.holder.holder.Present(c.holder.w.t.Context(), c.held, credential.Showing{
-		Reveal: e.Claims, Audience: e.Audience, Nonce: e.Nonce, At: c.holder.w.Now(),
+		Reveal: reveal, Audience: e.Audience, Nonce: e.Nonce, At: c.holder.w.Now(),
 	})
 	c.holder.w.must(err)
 	return p
+}
+
+// asked returns the claims that a query asks of this card.
+func (c *Card) asked(q *dcql.Query) (paths []disclosure.Path) {
+	for _, want := range q.Credentials {
+		if want.Format != dcql.FormatSDJWT || len(want.Types) > 0 && !slices.Contains(want.Types, c.vct) {
+			continue
+		}
+		want.Authorities = nil // who vouches for whom is not looked at here
+		alone := dcql.Query{Credentials: []dcql.Credential{want}}
+		choices, err := alone.Match([]dcql.Candidate{{Format: dcql.FormatSDJWT, Type: c.vct, Claims: c.held.Verified.Body.Claims()}})
+		if err == nil {
+			return choices[0].Reveal
+		}
+		for _, claim := range want.Claims {
+			paths = append(paths, claim.Path)
+		}
+		return paths
+	}
+	return nil
 }
 
 // list is the trust list as it is now.

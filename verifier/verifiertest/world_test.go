@@ -1,6 +1,7 @@
 package verifiertest_test
 
 import (
+	"bytes"
 	"errors"
 	"testing"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"github.com/khyer/khyer/credential"
 	"github.com/khyer/khyer/credential/status"
 	"github.com/khyer/khyer/disclosure"
+	"github.com/khyer/khyer/disclosure/dcql"
 	"github.com/khyer/khyer/verifier"
 	"github.com/khyer/khyer/verifier/trust"
 	"github.com/khyer/khyer/verifier/verifiertest"
@@ -142,5 +144,74 @@ func TestWorldsOddCards(t *testing.T) {
 	var rejection *verifier.Rejection
 	if !errors.As(err, &rejection) || rejection.Reason != credential.Expired {
 		t.Errorf("an expired card: %v", err)
+	}
+}
+
+// TestCardOfAnotherWorld is a stranger's, though its issuer has the same name and place.
+func TestCardOfAnotherWorld(t *testing.T) {
+	here, there := verifiertest.NewWorld(t), verifiertest.NewWorld(t)
+	here.NewIssuer("Example Civil Registry", nil, idCard)
+	card := there.NewIssuer("Example Civil Registry", nil, idCard).Issue(there.NewHolder(), idCard, map[string]string{"Full Name": "x"}, nil)
+	service := &admission{v: here.Verifier()}
+	e := service.request()
+	_, err := service.admit(t, card.Present(e), e)
+	var rejection *verifier.Rejection
+	if !errors.As(err, &rejection) || rejection.Reason != trust.IssuerNotTrusted {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestPresentShowsWhatTheCardHas: a service is to meet cards that lack what it asks for.
+func TestPresentShowsWhatTheCardHas(t *testing.T) {
+	w := verifiertest.NewWorld(t)
+	card := w.NewIssuer("Example Civil Registry", nil, idCard).Issue(w.NewHolder(), idCard, map[string]string{"Full Name": "x"}, nil)
+	service := &admission{v: w.Verifier()}
+	e := service.request()
+	e.Claims = append(e.Claims, disclosure.Path{"Blood Group"})
+	_, err := service.admit(t, card.Present(e), e)
+	var rejection *verifier.Rejection
+	if !errors.As(err, &rejection) || rejection.Reason != verifier.ClaimMissing || len(rejection.Path) != 1 || rejection.Path[0] != "Blood Group" {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestPresentAnswersAQuery: the claims of the first claim set that the card has, and no others.
+func TestPresentAnswersAQuery(t *testing.T) {
+	w := verifiertest.NewWorld(t)
+	registry := w.NewIssuer("Example Civil Registry", nil, idCard)
+	citizen := w.NewHolder()
+	claims := map[string]string{"Full Name": "Pema Example", "ID Number": "10000000001", "Gender": "female"}
+	card := registry.Issue(citizen, idCard, claims, nil)
+	other := registry.Issue(citizen, "https://registry.example/types/other", claims, nil)
+	query, err := dcql.Parse([]byte(`{"credentials":[
+		{"id":"permit","format":"dc+sd-jwt","meta":{"vct_values":["https://registry.example/types/permit"]},"claims":[{"path":["Gender"]}]},
+		{"id":"id","format":"dc+sd-jwt","meta":{"vct_values":["` + idCard + `"]},
+			"claims":[{"id":"a","path":["Address"]},{"id":"b","path":["Full Name"]},{"id":"c","path":["ID Number"]}],
+			"claim_sets":[["a","b"],["b","c"]]}],
+		"credential_sets":[{"options":[["id"]]},{"options":[["permit"]],"required":false}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := verifier.Expect{Audience: "https://hospital.example", Nonce: "nonce 1", Query: query, RefuseSurplus: true}
+	res, err := w.Verifier().VerifyAnswer(t.Context(), verifier.Answer{"id": {card.Present(e)}}, e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(res.Cards) != 1 {
+		t.Fatalf("%d cards", len(res.Cards))
+	}
+	for name, want := range map[string]string{"Full Name": "Pema Example", "ID Number": "10000000001", "Gender": ""} {
+		if got, _ := res.Cards[0].Text(name); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+	poor := registry.Issue(citizen, idCard, map[string]string{"Full Name": "Pema Example", "Gender": "female"}, nil)
+	for name, c := range map[string]struct {
+		card  *verifiertest.Card
+		shown int
+	}{"a card that lacks something": {poor, 1}, "a card nobody asked for": {other, 0}} {
+		if got := bytes.Count(c.card.Present(e), []byte("~")) - 1; got != c.shown {
+			t.Errorf("%s shows %d claims, want %d", name, got, c.shown)
+		}
 	}
 }
