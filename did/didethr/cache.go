@@ -135,35 +135,56 @@ type cache struct {
 	weight  int
 	watches map[*network]*watch
 	epochs  uint64
+	heads   map[*network]Block // the newest block of Config.Finality that an answer was from: none goes back behind it; see forward
 }
 
 func newCache() *cache {
-	return &cache{entries: cacheEntries, bytes: cacheBytes, known: map[cacheKey]*list.Element{}, order: list.New(), watches: map[*network]*watch{}}
+	return &cache{entries: cacheEntries, bytes: cacheBytes, known: map[cacheKey]*list.Element{}, order: list.New(),
+		watches: map[*network]*watch{}, heads: map[*network]Block{}}
 }
 
-// get returns what is known of an identity, and the watched head, with the time of the newest block, if there is a current one. holds says
-// that the record holds as of it.
-func (c *cache) get(k cacheKey, now time.Time) (rec *record, head *Block, newest uint64, holds bool) {
+// knowledge is what a question begins with.
+type knowledge struct {
+	record  *record // of the identity; may be nil
+	watched *Block  // the head of a current watch, unless answers were from newer ones
+	newest  uint64  // time of the newest block that the watch has seen
+	holds   bool    // whether the record holds as of watched
+	before  Block   // the newest block that an answer was from
+}
+
+// get returns what is known of an identity.
+func (c *cache) get(k cacheKey, now time.Time) (n knowledge) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	n.before = c.heads[k.network]
 	w := c.watches[k.network]
-	if w != nil && w.current(now) {
+	if w != nil && w.current(now) && w.head.Number >= n.before.Number {
 		b := w.head
-		head, newest = &b, w.newest
+		n.watched, n.newest = &b, w.newest
 	}
 	e, ok := c.known[k]
 	if !ok {
-		return nil, head, newest, false
+		return n
 	}
 	c.order.MoveToFront(e)
 	entry := e.Value.(*cached)
-	return entry.record, head, newest, head != nil && entry.epoch == w.epoch
+	n.record, n.holds = entry.record, n.watched != nil && entry.epoch == w.epoch
+	return n
 }
 
-// put keeps a record that holds as of head.
-func (c *cache) put(k cacheKey, rec *record, head Block) {
+// accept remembers that an answer was from head. before is what the question began with: if others have got further since, head counts
+// only if it is newer.
+func (c *cache) accept(n *network, head, before Block) {
+	if now := c.heads[n]; now == before || head.Number > now.Number {
+		c.heads[n] = head
+	}
+}
+
+// put keeps a record that holds as of head, to which the chain had come from before.
+func (c *cache) put(k cacheKey, rec *record, head, before Block) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.accept(k.network, head, before)
 	epoch := uint64(0)
 	if w := c.watches[k.network]; w != nil && w.head == head {
 		epoch = w.epoch

@@ -159,7 +159,8 @@ func checkOperators(n *Network) error {
 // Errors are *did.Error. InvalidDID, UnknownNetwork, InvalidOptions and NotFound (a block that does not exist yet) are about the
 // question. Of the nodes' faults, Unavailable is no answer or a refusal; GarbledAnswer is one that no honest node gives;
 // IncompleteAnswer is one whose parts do not fit together, so that something is missing; WrongChain is another chain or registry
-// than configured; StaleAnswer is a newest block older than Config.MaxAge. Where no endpoint gave an answer that counts, the code is that of
+// than configured; StaleAnswer is a newest block older than Config.MaxAge, or older than one that was
+// answered from before. Where no endpoint gave an answer that counts, the code is that of
 // the first one in the list. With Agree, Disagreement means that at least Agree endpoints gave answers that would count, and too few the
 // same; if fewer did, the code is that of the first endpoint that did not, and Unavailable if all of those were only slow. The detail
 // says which endpoint it is about by its place in Network.RPC, from 1.
@@ -187,30 +188,31 @@ func (r *Resolver) Resolve(ctx context.Context, id did.DID, at did.At) (*did.Res
 
 func (r *Resolver) resolve(ctx context.Context, n *network, ident identifier, at did.At) (*did.Resolution, error) {
 	key := cacheKey{n, ident.identity}
-	known, watched, newest, holds := r.cache.get(key, r.since())
-	if watched != nil && r.stale(*watched) {
-		watched, holds = nil, false
+	k := r.cache.get(key, r.since())
+	pin := k.watched
+	if pin != nil && r.stale(*pin) {
+		pin = nil
 	}
-	if holds && at.Block == 0 && at.Anchor == nil {
-		v := view{head: *watched, tag: r.finality, trust: n.trust(), record: known}
+	if k.holds && pin != nil && at.Block == 0 && at.Anchor == nil {
+		v := view{head: *pin, tag: r.finality, trust: n.trust(), record: k.record}
 		if at.Time.IsZero() {
-			v.newest = newest
+			v.newest = k.newest
 		}
 		return v.resolution(&n.Network, ident, at, r.now())
 	}
 	if at.Anchor != nil {
-		watched = &Block{Number: at.Anchor.Block, Hash: at.Anchor.Hash}
+		pin = &Block{Number: at.Anchor.Block, Hash: at.Anchor.Hash}
 	}
-	v, err := r.read(ctx, n, ident.identity, at, known, watched)
-	if watched != nil && at.Anchor == nil && inconclusive(err) && ctx.Err() == nil {
+	v, err := r.read(ctx, n, ident.identity, at, k, pin)
+	if pin != nil && at.Anchor == nil && inconclusive(err) && ctx.Err() == nil {
 		// The node asked may not have the watched block, or no longer.
-		v, err = r.read(ctx, n, ident.identity, at, known, nil)
+		v, err = r.read(ctx, n, ident.identity, at, k, nil)
 	}
 	if err != nil {
 		return nil, err
 	}
 	if at.Anchor == nil {
-		r.cache.put(key, v.record, v.head)
+		r.cache.put(key, v.record, v.head, k.before)
 	}
 	return v.resolution(&n.Network, ident, at, r.now())
 }
@@ -227,7 +229,8 @@ func (r *Resolver) stale(head Block) bool {
 }
 
 // read asks one node after another, or all at once until enough agree. pin, if not nil, is the block to read as of.
-func (r *Resolver) read(ctx context.Context, n *network, identity Address, at did.At, known *record, pin *Block) (view, error) {
+func (r *Resolver) read(ctx context.Context, n *network, identity Address, at did.At, k knowledge, pin *Block) (view, error) {
+	known := k.record
 	ask := func(ctx context.Context, node *node, block *Block) (view, error) {
 		rd := &reading{network: &n.Network, node: node, identity: identity, at: at, tag: r.finality, warm: known}
 		if at.Anchor != nil {
@@ -242,6 +245,11 @@ func (r *Resolver) read(ctx context.Context, n *network, identity Address, at di
 		}
 		if at.Anchor == nil && r.stale(rd.head) {
 			return view{}, fault(did.StaleAnswer, "the newest block is older than the policy allows")
+		}
+		if at.Anchor == nil {
+			if err := node.forward(ctx, r.finality, k.before, rd.head, n.Agree > 1); err != nil {
+				return view{}, err
+			}
 		}
 		return rd.view(), nil
 	}

@@ -16,6 +16,10 @@
 // A node that lies on purpose can still invent a whole chain. Against that help one's own node, agreement of several operators
 // (Network.Agree), and later proofs.
 //
+// A Resolver does not go back in time: once it has answered from a block, no endpoint is believed that answers from an older one while that
+// block is still in the chain, or, where Config.Finality is "finalized", at all. So a chain of one's own that is set back, for
+// a test, needs "latest" or a new Resolver.
+//
 // Which events exist is decided by the time of the block read, never by the local clock. Whether a key has expired is decided by the
 // later of the two. The default is the newest finalized block; Anchor says what was read, and how far the chain has got meanwhile
 // (did.Anchor.Newest), by which a verifier notices that its own clock is slow.

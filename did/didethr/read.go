@@ -34,6 +34,7 @@ type node struct {
 	span       atomic.Uint64 // of blocks whose logs it gives at once, where it has refused more; 0 means not known
 	noReceipts atomic.Bool   // it does not know eth_getBlockReceipts
 	confirmed  memory        // how many events its receipts have for an identity in a block
+	reached    atomic.Uint64 // the highest block that it has answered from
 }
 
 // reading is one resolution's conversation with one node.

@@ -26,8 +26,8 @@ const (
 // or one has events. An interval of a block's time is right.
 //
 // While the watch is current, Resolve answers the newest state of what it knows without a request, as of the watched block. Identities
-// with a new event are read again when they are next asked for. Every block's parent must be the one that was seen before: after a
-// reorganisation whatever was read from blocks that are gone is dropped. That no log is missing is checked with the blocks' blooms and
+// with a new event are read again when they are next asked for. Every block's parent must be the one that was seen before, and no
+// step leads behind a block that is still in the chain: after a reorganisation whatever was read from blocks that are gone is dropped. That no log is missing is checked with the blocks' blooms and
 // receipts; where a node gives no receipts and its logs leave a bloom unexplained, and after more than 256 blocks at once, or too many
 // logs, nothing of what was known before counts as confirmed: Resolve asks the nodes about it, as it does without a watch. It also
 // does if the last look that succeeded began more than three intervals ago, or if the watched block is older than Config.MaxAge.
@@ -71,10 +71,14 @@ func (r *Resolver) look(ctx context.Context, n *network, limit time.Duration) er
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	begin := r.since()
-	trail := r.cache.trail(n)
+	trail, before := r.cache.trail(n)
 	ask := func(ctx context.Context, node *node, pin *Block) (step, error) {
 		s := stride{network: &n.Network, node: node, tag: r.finality, trail: trail, final: pin != nil}
-		return s.run(ctx, pin)
+		out, err := s.run(ctx, pin)
+		if err == nil {
+			err = node.forward(ctx, r.finality, before, out.head, n.Agree > 1)
+		}
+		return out, err
 	}
 	var s step
 	err := error(nil)
@@ -88,7 +92,7 @@ func (r *Resolver) look(ctx context.Context, n *network, limit time.Duration) er
 		}
 	}
 	if err == nil {
-		r.cache.advance(n, s, begin)
+		r.cache.advance(n, s, begin, before)
 	}
 	return err
 }
@@ -121,16 +125,18 @@ func (c *cache) end(n *network) {
 	delete(c.watches, n)
 }
 
-func (c *cache) trail(n *network) []Block {
+// trail returns the heads that the watch has seen, and the newest that an answer was from.
+func (c *cache) trail(n *network) (trail []Block, before Block) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return slices.Clone(c.watches[n].trail)
+	return slices.Clone(c.watches[n].trail), c.heads[n]
 }
 
 // advance makes a step count.
-func (c *cache) advance(n *network, s step, begin time.Time) {
+func (c *cache) advance(n *network, s step, begin time.Time, before Block) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.accept(n, s.head, before)
 	w := c.watches[n]
 	w.seen, w.newest = begin, s.newest
 	if s.lost {

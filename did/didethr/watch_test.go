@@ -393,7 +393,7 @@ func TestWatchSeesReorganisations(t *testing.T) {
 	w.expect(old, 2, 0)
 
 	w.fork(fork) // the chain is shorter now: a node that is behind looks the same
-	w.see(2)
+	w.see(3)          // and whether the newest block seen is still there
 	w.expect(changed, 1, 1)
 	w.expect(old, 2, 0)
 
