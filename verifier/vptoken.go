@@ -68,7 +68,8 @@ func (a Answer) MarshalJSON() ([]byte, error) {
 	for id, all := range a {
 		out[id] = []any{}
 		for _, p := range all {
-			if len(p) > 0 && p[0] == '{' {
+			v, err := strictjson.Parse(p, strictjson.Limits{Bytes: maxAnswer, Depth: strictjson.DefaultDepth - 2})
+			if err == nil && v.Kind() == strictjson.Object {
 				out[id] = append(out[id], json.RawMessage(p))
 			} else {
 				out[id] = append(out[id], string(p))

@@ -59,3 +59,23 @@ func TestAnswerFromJSON(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// FuzzAnswer: what was read is written and read again as the same, and nothing panics.
+func FuzzAnswer(f *testing.F) {
+	for _, s := range []string{`{"a":["x~y~",{"payload":"z"}]}`, `{"a":["{}"],"b":[""]}`, `{"a":["{"]}`, `null`, `{"a":[[]]}`, `{}`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var a, b verifier.Answer
+		if a.UnmarshalJSON(data) != nil {
+			return
+		}
+		text, err := json.Marshal(a)
+		if err != nil {
+			t.Fatalf("%q: %v", data, err)
+		}
+		if err := json.Unmarshal(text, &b); err != nil || len(a) != len(b) {
+			t.Fatalf("%q became %q: %v", data, text, err)
+		}
+	})
+}
