@@ -222,3 +222,19 @@ func TestHistoryOfOneKey(t *testing.T) {
 		t.Errorf("got  %q\nwant %q", verdicts, want)
 	}
 }
+
+// A key counts until whichever came first: its time was over, or it was revoked.
+func TestUntilWhicheverCameFirst(t *testing.T) {
+	lapsed, revoked := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC), time.Date(2027, 5, 1, 9, 0, 0, 0, time.UTC)
+	for want, l := range map[string]line{
+		"2026-03-01 09:00": {Until: lapsed, Revoked: revoked},
+		"2027-05-01 09:00": {Until: revoked.AddDate(1, 0, 0), Revoked: revoked},
+		"2027-05-01 09:01": {Revoked: revoked.Add(time.Minute)},
+	} {
+		var out bytes.Buffer
+		(&page{out: &out}).timeline(&history{Keys: []line{l}})
+		if strings.Count(out.String(), want) != 1 {
+			t.Errorf("%s is not in:\n%s", want, out.String())
+		}
+	}
+}

@@ -54,8 +54,8 @@ func (p *page) timeline(h *history) {
 	for _, l := range h.Keys {
 		const minutes = "2006-01-02 15:04"
 		until := format(l.Until, minutes, "for ever")
-		if !l.Revoked.IsZero() {
-			until = format(l.Revoked, minutes, "") // whatever it was meant to be
+		if !l.Revoked.IsZero() && (l.Until.IsZero() || l.Revoked.Before(l.Until)) {
+			until = format(l.Revoked, minutes, "")
 		}
 		thumbprint := "-"
 		if l.Thumbprint != "" {

@@ -381,9 +381,13 @@ func TestFinality(t *testing.T) {
 	if err := chain.Finalize(); err != nil {
 		t.Fatal(err)
 	}
+	waited := len(reached)
 	got, err := r.Final(ctx, receipt)
-	if err != nil || got.Block != receipt.Block || got.BlockHash != receipt.BlockHash || len(reached) == 0 {
+	if err != nil || got.Block != receipt.Block || got.BlockHash != receipt.BlockHash || waited == 0 {
 		t.Fatal(got, err, reached)
+	}
+	if len(reached) != waited {
+		t.Errorf("waits at %v for block %d, which is final", reached[waited:], receipt.Block)
 	}
 }
 

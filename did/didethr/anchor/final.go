@@ -67,8 +67,9 @@ func (r *Registry) final(ctx context.Context, of *Receipt) error {
 			if head != nil {
 				p.Reached = uint64(head.Number)
 			}
-			r.progress(p)
-			if head != nil && p.Reached >= of.Block {
+			if head == nil || p.Reached < of.Block {
+				r.progress(p)
+			} else {
 				if err := r.confirm(ctx, of); err != nil {
 					return err
 				}
