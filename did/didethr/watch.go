@@ -26,12 +26,13 @@ const (
 // or one has events. An interval of a block's time is right.
 //
 // While the watch is current, Resolve answers the newest state of what it knows without a request, as of the watched block. Identities
-// with a new event are read again when they are next asked for. Every block's parent must be the one that was seen before, and no
-// step leads behind a block that is still in the chain: after a reorganisation whatever was read from blocks that are gone is dropped. That no log is missing is checked with the blocks' blooms and
-// receipts; where a node gives no receipts and its logs leave a bloom unexplained, and after more than 256 blocks at once, or too many
-// logs, nothing of what was known before counts as confirmed: Resolve asks the nodes about it, as it does without a watch. It also
-// does if the last look that succeeded began more than three intervals ago, or if the watched block is older than Config.MaxAge.
-// So faults of nodes cost requests, and never make a stale answer a fresh one.
+// with a new event are read again when they are next asked for. Every block's parent must be the one that was seen before, and no step
+// leads behind a block that is still in the chain: after a reorganisation whatever was read from blocks that are gone is dropped. That no
+// log is missing is checked with the blocks' blooms and receipts; where a node gives no receipts, only those identities still count
+// as confirmed of which the blooms say that they have no event. After more than 256 blocks at once, or too many logs, none does: Resolve
+// asks the nodes about it, as it does without a watch. It also does if the last look that succeeded began more than three
+// intervals ago, or if the watched block is older than Config.MaxAge. So faults of nodes cost requests, and never make a stale answer a
+// fresh one. What was resolved before the watch began, or while it was not current, is asked for once more when it is next resolved.
 //
 // With Network.Agree, each step counts only if that many endpoints report the same one. A Resolver runs one Watch at a time; Watch
 // returns an error at once if another is running or every is not positive.
@@ -152,6 +153,9 @@ func (c *cache) advance(n *network, s step, begin time.Time, before Block) {
 		}
 		w.trail = w.trail[:slices.Index(w.trail, s.base)+1]
 	}
+	if !s.checked {
+		c.doubt(n, s.blooms)
+	}
 	for _, a := range s.touched {
 		if e, ok := c.known[cacheKey{n, a}]; ok {
 			c.drop(e)
@@ -163,6 +167,21 @@ func (c *cache) advance(n *network, s step, begin time.Time, before Block) {
 	}
 }
 
+// doubt unconfirms the identities that may have events in blocks with these blooms.
+func (c *cache) doubt(n *network, blooms [][256]byte) {
+	for k, e := range c.known {
+		entry := e.Value.(*cached)
+		if k.network != n || len(blooms) == 0 || entry.epoch == 0 {
+			continue
+		}
+		word := addressWord(k.identity)
+		bits := bloomBits(word[:])
+		if slices.ContainsFunc(blooms, func(b [256]byte) bool { return bits.in(&b) }) {
+			entry.epoch = 0
+		}
+	}
+}
+
 // step is what a node says has happened on a network since the last one.
 type step struct {
 	base    Block     // the newest block of the trail that is still in the chain
@@ -170,6 +189,9 @@ type step struct {
 	touched []Address // identities with events after base, sorted
 	lost    bool      // nobody can tell what happened
 	newest  uint64    // time of the newest block
+
+	blooms  [][256]byte // of the blocks that may have the registry's events
+	checked bool        // those blocks' receipts have no events but the identities'
 }
 
 func (s step) block() Block { return s.head }
@@ -177,7 +199,7 @@ func (s step) block() Block { return s.head }
 func (s step) latest() uint64 { return s.newest }
 
 func (s step) same(t step) bool {
-	return s.base == t.base && s.head == t.head && s.lost == t.lost && slices.Equal(s.touched, t.touched)
+	return s.base == t.base && s.head == t.head && s.lost == t.lost && slices.Equal(s.touched, t.touched) && slices.Equal(s.blooms, t.blooms)
 }
 
 // blockHeader is a block with what connects it to its parent and to its logs.
@@ -197,17 +219,28 @@ func headerOf(c *ethrpc.Call) (h blockHeader, err error) {
 	return h, nil
 }
 
-// mayHave asks the bloom filter about a value (Ethereum yellow paper, section 4.4.1, equation M3:2048); a no is certain.
-func (h *blockHeader) mayHave(value []byte) bool {
+// bits are the three places that stand for a value in a bloom filter (Ethereum yellow paper, section 4.4.1, equation M3:2048).
+type bits [3]uint16
+
+func bloomBits(value []byte) (b bits) {
 	sum := keccak(value)
-	for i := 0; i < 6; i += 2 {
-		bit := (int(sum[i])<<8 | int(sum[i+1])) & 2047
-		if h.bloom[255-bit/8]&(1<<(bit%8)) == 0 {
+	for i := range b {
+		b[i] = (uint16(sum[2*i])<<8 | uint16(sum[2*i+1])) & 2047
+	}
+	return b
+}
+
+// in asks a filter about the value; a no is certain.
+func (b bits) in(bloom *[256]byte) bool {
+	for _, bit := range b {
+		if bloom[255-bit/8]&(1<<(bit%8)) == 0 {
 			return false
 		}
 	}
 	return true
 }
+
+func (h *blockHeader) mayHave(value []byte) bool { return bloomBits(value).in(&h.bloom) }
 
 // stride is the conversation with one node about one step.
 type stride struct {
@@ -272,7 +305,7 @@ func (s *stride) once(ctx context.Context, pin *Block) (out step, seen Block, er
 	if err != nil || out.lost {
 		return out, r.head, err
 	}
-	out.touched, out.lost, err = s.touched(ctx, blocks, answer)
+	err = s.touched(ctx, &out, blocks, answer)
 	return out, r.head, err
 }
 
@@ -349,38 +382,39 @@ func (s *stride) reorganised(ctx context.Context, out *step, head blockHeader) (
 
 // touched finds the identities that have events in blocks. Two sources must say the same of each block whose bloom leaves it open: the
 // logs that were asked for, if the node gave them, and the receipts, if it serves them.
-func (s *stride) touched(ctx context.Context, blocks []blockHeader, c *ethrpc.Call) (all []Address, lost bool, err error) {
+func (s *stride) touched(ctx context.Context, out *step, blocks []blockHeader, c *ethrpc.Call) (err error) {
 	var listed map[uint64][]Address
 	if len(blocks) > 0 && c.Err == nil {
-		if listed, lost, err = s.listed(blocks, c.Value); lost || err != nil {
-			return nil, lost, err
+		if listed, out.lost, err = s.listed(blocks, c.Value); out.lost || err != nil {
+			return err
 		}
 	}
 	var unsure []blockHeader
 	for _, h := range blocks {
 		if s.mayTouch(&h) {
 			unsure = append(unsure, h)
+			out.blooms = append(out.blooms, h.bloom)
 		} else if len(listed[h.Number]) > 0 {
-			return nil, false, fault(did.GarbledAnswer, "logs that the block's bloom does not know")
+			return fault(did.GarbledAnswer, "logs that the block's bloom does not know")
 		}
 	}
 	received, err := s.received(ctx, unsure)
 	if err != nil {
-		return nil, false, err
+		return err
 	}
+	out.checked = received != nil
 	for i, h := range unsure {
 		found := listed[h.Number]
-		switch {
-		case received == nil && len(found) == 0:
-			return nil, true, nil // perhaps the node left them out
-		case received != nil && listed != nil && !slices.Equal(distinct(received[i]), distinct(found)):
-			return nil, false, open("the receipts of a block have other logs than the node gave")
-		case received != nil:
+		if out.checked {
+			if listed != nil && !slices.Equal(distinct(received[i]), distinct(found)) {
+				return open("the receipts of a block have other logs than the node gave")
+			}
 			found = received[i]
 		}
-		all = append(all, found...)
+		out.touched = append(out.touched, found...)
 	}
-	return distinct(all), false, nil
+	out.touched = distinct(out.touched)
+	return nil
 }
 
 func distinct(all []Address) []Address {

@@ -319,6 +319,46 @@ func TestWatchBelievesNoLogThatIsMissing(t *testing.T) {
 	}
 }
 
+// TestAttackWatchOmitsOneOfTwoIdentities: a node without receipts leaves out one of two events of a block. The other explains why the bloom
+// knows the registry, and not why it may know the first identity.
+func TestAttackWatchOmitsOneOfTwoIdentities(t *testing.T) {
+	w := newWatched(t)
+	w.receipts = false
+	a, id := issuer(1)
+	b, other := issuer(2)
+	_, quiet := issuer(3)
+	w.attribute(a, veriKey, p256Value(1), never)
+	w.mine(1)
+	w.see(1)
+	for _, id := range []did.DID{id, other, quiet} {
+		w.resolve(id)
+	}
+	w.mine(1)
+	w.attribute(a, veriKey, p256Value(1), 0) // the revocation
+	w.attribute(b, veriKey, p256Value(2), never)
+	w.tamper = func(m string, p []any, result any) any {
+		if m != "eth_getLogs" || len(p[0].(map[string]any)["topics"].([]any)) != 1 {
+			return result
+		}
+		return slices.DeleteFunc(result.([]any), func(l any) bool {
+			return l.(map[string]any)["topics"].([]string)[1] == hex32(addressWord(a))
+		})
+	}
+	if _, err := w.look(); err != nil {
+		t.Fatal(err)
+	}
+	w.tamper = nil // the node is well again
+	res, err := w.r.Resolve(t.Context(), id, did.At{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := res.Key(id.String()+"#delegate-1", did.AssertionMethod, time.Time{}); !errors.Is(err, did.KeyRevoked) {
+		t.Errorf("as of block %d: error %v, want keyRevoked", res.Anchor.Block, err)
+	}
+	w.expect(other, 2, 1)
+	w.expect(quiet, 1, 0) // the bloom says that it has no event
+}
+
 // TestWatchWantsEveryParent: headers between the last block and the newest must be one chain.
 func TestWatchWantsEveryParent(t *testing.T) {
 	w := newWatched(t)
@@ -393,7 +433,7 @@ func TestWatchSeesReorganisations(t *testing.T) {
 	w.expect(old, 2, 0)
 
 	w.fork(fork) // the chain is shorter now: a node that is behind looks the same
-	w.see(3)          // and whether the newest block seen is still there
+	w.see(3)     // and whether the newest block seen is still there
 	w.expect(changed, 1, 1)
 	w.expect(old, 2, 0)
 
