@@ -117,36 +117,27 @@ func (r *Registry) list(tx Tx, n uint32) (list, error) {
 	return l, err
 }
 
+// owner is whose a store is.
+type owner struct {
+	URI string `json:"uri"`
+	Key []byte `json:"key"` // keyCheck
+}
+
+var ownerKey = []byte("registry")
+
 // own keeps registries of another URI or Key from a store: the lists of the one would have the same numbers, and the other would find no record.
-// A store that nobody has allocated in is anybody's.
-func (r *Registry) own(tx Tx) error {
-	uri, err := tx.Get([]byte("uri"))
-	if err != nil || uri == nil {
-		return err
-	}
-	check, err := tx.Get([]byte("key"))
-	switch {
+// A store that nobody has allocated in is anybody's, which claim changes for good.
+func (r *Registry) own(tx Tx, claim bool) error {
+	var o owner
+	switch found, err := get(tx, ownerKey, &o); {
 	case err != nil:
 		return err
-	case string(uri) != r.c.URI, !hmac.Equal(check, r.keyCheck()):
+	case !found && claim:
+		return put(tx, ownerKey, owner{r.c.URI, r.keyCheck()})
+	case found && (o.URI != r.c.URI || !hmac.Equal(o.Key, r.keyCheck())):
 		return BadRegistry
 	}
 	return nil
-}
-
-// claim makes a store this registry's, for good.
-func (r *Registry) claim(tx Tx) error {
-	uri, err := tx.Get([]byte("uri"))
-	switch {
-	case err != nil:
-		return err
-	case uri != nil:
-		return r.own(tx)
-	}
-	if err := tx.Put([]byte("uri"), []byte(r.c.URI)); err != nil {
-		return err
-	}
-	return tx.Put([]byte("key"), r.keyCheck())
 }
 
 // keyCheck tells one Key from another. It is the hash of no record, which is UTF-8.
@@ -159,7 +150,7 @@ func (r *Registry) keyCheck() []byte {
 // view is Store.View for a store that is this registry's.
 func (r *Registry) view(ctx context.Context, f func(Tx) error) error {
 	return r.c.Store.View(ctx, func(tx Tx) error {
-		if err := r.own(tx); err != nil {
+		if err := r.own(tx, false); err != nil {
 			return err
 		}
 		return f(tx)
@@ -169,7 +160,7 @@ func (r *Registry) view(ctx context.Context, f func(Tx) error) error {
 // update is Store.Update for a store that is this registry's.
 func (r *Registry) update(ctx context.Context, f func(Tx) error) error {
 	return r.c.Store.Update(ctx, func(tx Tx) error {
-		if err := r.own(tx); err != nil {
+		if err := r.own(tx, false); err != nil {
 			return err
 		}
 		return f(tx)

@@ -98,7 +98,7 @@ func (r *Registry) AllocateAll(ctx context.Context, records []string) ([]Referen
 	var refs []Reference
 	err := r.c.Store.Update(ctx, func(tx Tx) error {
 		refs = make([]Reference, 0, len(records))
-		if err := r.claim(tx); err != nil {
+		if err := r.own(tx, true); err != nil {
 			return err
 		}
 		count, err := lists(tx)
