@@ -143,7 +143,7 @@ func (r *Registry) own(tx Tx, claim bool) error {
 // keyCheck tells one Key from another. It is the hash of no record, which is UTF-8.
 func (r *Registry) keyCheck() []byte {
 	mac := hmac.New(sha256.New, r.c.Key)
-	mac.Write([]byte("\xff" + r.c.URI))
+	mac.Write([]byte("\xff"))
 	return mac.Sum(nil)
 }
 
