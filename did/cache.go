@@ -145,7 +145,7 @@ func (c *cache) drop(e *list.Element) {
 func weight(r *Resolution) int {
 	const (
 		each = 512 // a struct with its texts, or a key
-		word = 16  // what stands for a text, beside its bytes
+		word = 32  // what stands for a text and is lost to its rounding up, beside its bytes
 		name = 64  // a place in a map
 	)
 	n := each

@@ -275,7 +275,7 @@ func TestCacheWeighsWhatItKeeps(t *testing.T) {
 		"references":            `"assertionMethod":[` + numbered(`"#%x"`) + `]`,
 		"contexts":              `"@context":[` + repeat(`{}`) + `]`,
 	} {
-		const n = 8
+		const n = 4
 		kept := make([]*Resolution, n)
 		heap := func() int {
 			runtime.GC()
