@@ -43,8 +43,8 @@ func (e Expect) checkAnswer() error {
 
 // VerifyAnswer verifies the presentations of several cards that answer one request. Each is verified as by Verify, with the claims that its
 // credential query asks for: those of the first claim set that was shown. All cards are bound to one holder key, unless the request states another
-// rule (Expect.DifferentHolders), and the nonce is used up once. One card that is not acceptable makes the answer not acceptable. The error is *Rejection, *Inconclusive
-// or *Misuse.
+// rule (Expect.DifferentHolders), and the nonce is used up once. One card that is not acceptable makes the answer not acceptable. The error is
+// *Rejection, *Inconclusive or *Misuse.
 //
 // What the query says of values is held against what was shown. Trusted authorities are hints for wallets: whom this deployment trusts
 // decides Config.Issuers.
