@@ -209,7 +209,7 @@ func TestRotationFailsInTheMiddle(t *testing.T) {
 	if _, err := i.Apply(ctx, AddKey(old, VeriKey, time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	lie(chain, "eth_estimateGas", func(json.RawMessage) (json.RawMessage, bool) { return json.RawMessage(`"0x6200"`), true })
+	lie(chain, "eth_estimateGas", func(json.RawMessage) (json.RawMessage, bool) { return json.RawMessage(`"0x3320"`), true })
 	receipts, err := i.Apply(ctx, Rotate(old, next, VeriKey, time.Hour)...)
 	wants(t, err, Reverted)
 	if receipts[0].State != Failed || receipts[1].State != Unsent {

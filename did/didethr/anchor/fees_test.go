@@ -76,12 +76,12 @@ func TestNodeLiesAboutFees(t *testing.T) {
 		t.Error("something was sent")
 	}
 	// Where twice the base fee would be too much and the fee itself is not, the cap is offered.
-	chain.Interfere(lying("eth_feeHistory", history(gwei(50))))
+	chain.Interfere(lying("eth_feeHistory", history(gwei(45))))
 	got, err := i.AddKey(ctx, signingKey(t), time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if most := new(big.Int).Mul(got.job.tx.feeCap, new(big.Int).SetUint64(got.job.tx.gas)); most.Cmp(cfg.MaxFee) > 0 || got.job.tx.feeCap.Cmp(gwei(51)) < 0 {
+	if most := new(big.Int).Mul(got.job.tx.feeCap, new(big.Int).SetUint64(got.job.tx.gas)); most.Cmp(cfg.MaxFee) > 0 || got.job.tx.feeCap.Cmp(gwei(46)) < 0 {
 		t.Errorf("offered %v for each of %d", got.job.tx.feeCap, got.job.tx.gas)
 	}
 	for _, wrong := range []Config{{Network: cfg.Network, MaxFee: big.NewInt(0)}, {Network: cfg.Network, MaxFee: big.NewInt(-1)}, {Network: cfg.Network, BumpAfter: -1}} {

@@ -2,6 +2,7 @@ package anchor
 
 import (
 	"bytes"
+	"context"
 	"encoding/hex"
 	"encoding/json"
 	"flag"
@@ -191,4 +192,35 @@ func figure(n uint64) string {
 		s = s[:i] + " " + s[i:]
 	}
 	return s
+}
+
+// TestEstimateOnTopOfTheLastChange: a node estimates on the state and with the number of its newest block. If the identity changed in that very
+// block, the estimate lacks the price of writing the number of the block, which the next block has another one of. That is a fixed sum, so
+// the smaller an operation is, the less a quarter covers it.
+func TestEstimateOnTopOfTheLastChange(t *testing.T) {
+	for _, fork := range []ethrtest.Fork{ethrtest.Osaka, ethrtest.Amsterdam} {
+		ctx := context.Background()
+		chain := start(t, ethrtest.Options{Fork: fork})
+		r := deploy(t, chain, config(chain))
+		owner, deputy := person(t, chain, 0), person(t, chain, 1)
+		i := r.Identity(owner.Address(), owner)
+		key := signingKey(t)
+		for _, o := range []Op{AddKey(key, VeriKey, time.Hour), AddDelegate(deputy.Address(), VeriKey, time.Hour), AddService("S", "https://s.example", time.Hour),
+			RevokeDelegate(deputy.Address(), VeriKey), RevokeKey(key, VeriKey), ChangeOwner(owner.Address()), Deactivate()} {
+			var estimate hexUint
+			registry := r.Network().Registry
+			if err := r.node.Call(ctx, &estimate, "eth_estimateGas", newCall(owner.Address(), &registry, nil, o.calldata(owner.Address()))); err != nil {
+				t.Fatal(err)
+			}
+			got, err := i.Apply(ctx, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			short := int(got[0].GasUsed) - int(estimate)
+			t.Logf("%s: %s needs %d, %+d of the estimate", fork, o, got[0].GasUsed, short)
+			if room := int(limit(uint64(estimate))) - int(got[0].GasUsed); room < 10_000 {
+				t.Errorf("%s: %s has %d gas to spare", fork, o, room)
+			}
+		}
+	}
 }

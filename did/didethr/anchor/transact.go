@@ -29,9 +29,13 @@ type Receipt struct {
 
 // A limit above the estimate: what a transaction needs can grow between estimate and block, such as when another one made the
 // identity's history longer or, on the other hand, was undone. Unused gas is not paid.
+//
+// Beside a quarter there is a fixed sum. A node estimates in its newest block; if that has the identity's last change, writing the number of
+// the block changes nothing there, and in the next block costs 2,800 more (Osaka) or 10,000 (Amsterdam), however small the rest is.
 const (
-	marginNum = 5
-	marginDen = 4
+	marginNum  = 5
+	marginDen  = 4
+	marginFlat = 15_000
 )
 
 // A stuck transaction is replaced by one that pays an eighth more on both counts: nodes want a tenth (go-ethereum, Erigon, Besu and
@@ -130,7 +134,7 @@ func (r *Registry) quote(ctx context.Context, jobs []*job) (*quote, error) {
 
 func limit(estimate uint64) uint64 {
 	const most = 1 << 40 // no chain has blocks of that size; the sum cannot overflow
-	return min(estimate, most) * marginNum / marginDen
+	return min(estimate, most)*marginNum/marginDen + marginFlat
 }
 
 // fees returns the next block's base fee, and a priority fee that recent blocks took.
