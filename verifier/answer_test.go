@@ -272,6 +272,30 @@ func TestCardsThatNothingTiesTogether(t *testing.T) {
 	}
 }
 
+// TestCopiesTieNothing: a card without key binding was shown by anybody, so that the key in it ties it to no other.
+func TestCopiesTieNothing(t *testing.T) {
+	f := newFamily(t)
+	q, err := dcql.Parse([]byte(`{"credentials":[
+		{"id":"a","format":"dc+sd-jwt","require_cryptographic_holder_binding":false,"meta":{"vct_values":["` + idCard + `"]},"claims":[{"path":["ID Number"]}]},
+		{"id":"b","format":"dc+sd-jwt","require_cryptographic_holder_binding":false,"meta":{"vct_values":["` + marriageCard + `"]},"claims":[{"path":["Wife"]}]},
+		{"id":"c","format":"dc+sd-jwt","meta":{"vct_values":["` + idCard + `"]},"claims":[{"path":["ID Number"]}]}],
+		"credential_sets":[{"options":[["a","b"]]},{"options":[["c"]],"required":false}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.expect.Query = q
+	f.expect.Linked = [][]verifier.Link{{{Query: "a", Path: disclosure.Path{"ID Number"}}, {Query: "c", Path: disclosure.Path{"ID Number"}}}}
+	copied := func(shown [][]byte) [][]byte { return [][]byte{shown[0][:bytes.LastIndexByte(shown[0], '~')+1]} }
+	answer := verifier.Answer{"a": copied(f.show(f.mother, "ID Number")), "b": copied(f.show(f.marriage, "Wife"))} // one key in both
+	if _, err := f.v.VerifyAnswer(t.Context(), answer, f.expect); !errors.Is(err, verifier.HoldersDiffer) {
+		t.Errorf("two copies: %v", err)
+	}
+	answer["c"] = f.show(f.mother, "ID Number")
+	if _, err := f.v.VerifyAnswer(t.Context(), answer, f.expect); !errors.Is(err, verifier.HoldersDiffer) {
+		t.Errorf("a copy beside a card of its holder: %v", err)
+	}
+}
+
 // TestLinkOfNothing: that two cards have none of something says nothing about their holders.
 func TestLinkOfNothing(t *testing.T) {
 	q, err := dcql.Parse([]byte(`{"credentials":[
