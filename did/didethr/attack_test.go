@@ -1,8 +1,11 @@
 package didethr
 
 import (
+	"encoding/hex"
 	"errors"
 	"net/http"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -52,5 +55,116 @@ func TestAttackOneLiarChoosesTheBlock(t *testing.T) {
 				t.Errorf("error %v, want %v", err, test.want)
 			}
 		})
+	}
+}
+
+// isHistory tells a call of the accumulator.
+func isHistory(method string, params []any) bool {
+	return method == "eth_call" && strings.HasPrefix(params[0].(map[string]any)["data"].(string), "0x"+hex.EncodeToString(selectorHistory))
+}
+
+// TestAttackTransientRefusalIsNoAccumulator: at the first contact a node refuses the accumulator or the receipts, as a limit of the rate
+// may, and leaves a revocation out. That must not count as a registry without the one or a node without the other, nor for good.
+func TestAttackTransientRefusalIsNoAccumulator(t *testing.T) {
+	for name, refusal := range map[string]rpcError{
+		"limited":    {-32005, "rate limit"},
+		"busy":       {-32000, "the header was not found"},
+		"internal":   {-32603, "internal error"},
+		"not now":    {-32001, "resource not found"},
+		"unreadable": {-32602, "invalid argument 0"},
+	} {
+		for _, sums := range []bool{true, false} {
+			c := newChain()
+			c.sums, c.receipts = sums, true
+			a, id := issuer(1)
+			c.attribute(a, veriKey, p256Value(1), never)
+			c.mine(1)
+			c.attribute(a, "did/svc/X", []byte("x"), never)
+			c.attribute(a, veriKey, p256Value(1), 0)
+			c.mine(3)
+			r := c.serve(t)
+			c.tamper = func(m string, p []any, result any) any {
+				switch {
+				case sums && isHistory(m, p) || m == "eth_getBlockReceipts":
+					return &refusal
+				case m == "eth_getLogs":
+					l := result.([]any)
+					return l[:len(l)-1]
+				}
+				return result
+			}
+			if _, err := r.Resolve(t.Context(), id, did.At{}); !errors.Is(err, did.Unavailable) {
+				t.Errorf("%s, sums %v: error %v, want unavailable", name, sums, err)
+			}
+			c.tamper = nil // the node is well again
+			res, err := r.Resolve(t.Context(), id, did.At{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := res.Key(id.String()+"#delegate-1", did.AssertionMethod, time.Time{}); !errors.Is(err, did.KeyRevoked) {
+				t.Errorf("%s, sums %v: error %v, want keyRevoked", name, sums, err)
+			}
+		}
+	}
+}
+
+// TestStockRegistryStaysReadable: what nodes say where a contract has no such function, and where they have no such method.
+func TestStockRegistryStaysReadable(t *testing.T) {
+	for _, reverts := range []any{
+		rpcError{3, "execution reverted"},                                     // geth, anvil, Erigon
+		rpcError{-32000, "execution reverted"},                                // Nethermind, geth before 1.9.15
+		rpcError{-32000, "Execution reverted"},                                // Besu
+		rpcError{-32000, "VM Exception while processing transaction: revert"}, // Ganache
+		rpcError{-32603, "Error: Transaction reverted: function selector was not recognized and there's no fallback function"}, // Hardhat
+		map[string]any{"code": -32015, "message": "VM execution error.", "data": "Reverted 0x"},                                // OpenEthereum, Nethermind of old
+		nil, // code that answers nothing
+	} {
+		for _, method := range []rpcError{
+			{-32601, "the method eth_getBlockReceipts does not exist/is not available"}, // geth
+			{-32601, "Method not found"},
+			{-32004, "Method eth_getBlockReceipts not supported"}, // EIP-1474
+		} {
+			c, _, id := busy()
+			c.tamper = func(m string, p []any, result any) any {
+				switch {
+				case m == "eth_getBlockReceipts":
+					return &method
+				case !isHistory(m, p):
+					return result
+				case reverts == nil:
+					return "0x"
+				}
+				return refused{reverts}
+			}
+			r := c.serve(t)
+			for range 2 {
+				if res, err := r.Resolve(t.Context(), id, did.At{}); err != nil || len(res.Document.Service) != 1 {
+					t.Errorf("%v, %v: %+v, %v", reverts, method, res, err)
+				}
+			}
+		}
+	}
+}
+
+// TestAccumulatorIsAskedForOnceItIsThere: a record that was read while a node showed none is read anew.
+func TestAccumulatorIsAskedForOnceItIsThere(t *testing.T) {
+	c, _, id := busy()
+	_, other := issuer(7)
+	r := c.serve(t)
+	ask := func(id did.DID) []string {
+		c.calls = nil
+		if _, err := r.Resolve(t.Context(), id, did.At{}); err != nil {
+			t.Fatal(err)
+		}
+		return c.calls
+	}
+	ask(id)
+	c.sums = true
+	ask(other)
+	if calls := ask(id); !slices.Contains(calls, "eth_getLogs") {
+		t.Errorf("%v: the history without the accumulator is still believed", calls)
+	}
+	if calls := ask(id); slices.Contains(calls, "eth_getLogs") {
+		t.Errorf("%v: the history with it is not", calls)
 	}
 }

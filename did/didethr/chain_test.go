@@ -43,6 +43,9 @@ type rpcError struct {
 	Message string `json:"message"`
 }
 
+// refused is an answer with an error of any shape.
+type refused struct{ reason any }
+
 const testRegistry = "0x00000000000000000000000000000000000e1056"
 
 var testTime = time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
@@ -335,6 +338,8 @@ func (c *chain) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a := map[string]any{"jsonrpc": "2.0", "id": q.ID}
 		if e, ok := res.(*rpcError); ok {
 			a["error"] = e
+		} else if e, ok := res.(refused); ok {
+			a["error"] = e.reason
 		} else {
 			a["result"] = res
 		}

@@ -1,8 +1,10 @@
 package didethr
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"strings"
 	"sync"
 
 	"github.com/khyer/khyer/did"
@@ -44,11 +46,12 @@ func word(n uint64) []byte {
 	return w
 }
 
-// accumulator takes the answer to history(identity). Registries without one refuse the call.
+// accumulator takes the answer to history(identity). Registries without one revert, and where there is no code a call gives nothing.
+// Any other refusal may be over the next time, so it says nothing about the registry.
 func (r *reading) accumulator(c *ethrpc.Call) error {
 	r.sum = nil
 	var b []byte
-	if c.Err == nil {
+	if !reverted(c.Err) {
 		var err error
 		if b, err = bytesOfCall(c); err != nil {
 			return err
@@ -96,7 +99,26 @@ func (r *reading) complete(ctx context.Context) error {
 	return r.receipts(ctx, unknown, counts)
 }
 
-const methodNotFound = -32601 // JSON-RPC 2.0 section 5.1
+// reverted tells a contract's refusal from a node's. Code 3 is what geth, and those that follow it, give; others have codes of their own (-32000,
+// -32015, -32603) that also mean other things, and name it in the message or in its data.
+func reverted(err error) bool {
+	var e *ethrpc.Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	const code = 3
+	return e.Code == code || strings.Contains(strings.ToLower(e.Message), "revert") || bytes.Contains(bytes.ToLower(e.Data), []byte("revert"))
+}
+
+// unsupported tells a node that does not know a method from one that refuses a call now.
+func unsupported(err error) bool {
+	const (
+		methodNotFound     = -32601 // JSON-RPC 2.0 section 5.1
+		methodNotSupported = -32004 // EIP-1474, section "Error codes"
+	)
+	var e *ethrpc.Error
+	return errors.As(err, &e) && (e.Code == methodNotFound || e.Code == methodNotSupported)
+}
 
 // Receipts of a full block on mainnet are about a megabyte, those of a small chain's a thousandth: the first few show what the others
 // will weigh.
@@ -106,7 +128,7 @@ const (
 	receiptsBytes = 4 << 20 // aimed at in an answer
 )
 
-// receipts compares the numbers of events in blocks with the blocks' receipts. A node that does not serve receipts has no say.
+// receipts compares the numbers of events in blocks with the blocks' receipts. A node that does not know the method has no say.
 func (r *reading) receipts(ctx context.Context, blocks []uint64, counts map[uint64]int) error {
 	size, part, rest := receiptsFirst, blocks, []uint64(nil)
 	if len(blocks) > atOnce*size {
@@ -132,8 +154,8 @@ func (r *reading) receiptsOf(ctx context.Context, blocks []uint64, size int, cou
 		return 0, false, err
 	}
 	for i, n := range blocks {
-		if e := (*ethrpc.Error)(nil); errors.As(calls[i].Err, &e) {
-			r.node.noReceipts.Store(e.Code == methodNotFound)
+		if unsupported(calls[i].Err) {
+			r.node.noReceipts.Store(true)
 			return 0, true, nil
 		}
 		v, err := result(&calls[i])

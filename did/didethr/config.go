@@ -239,6 +239,9 @@ func (r *Resolver) read(ctx context.Context, n *network, identity Address, at di
 		if known != nil && known.from != nil && known.from != node {
 			rd.warm = nil // another node's word
 		}
+		if known != nil && known.sum == nil && node.sums.Load() {
+			rd.warm = nil // it was read without the accumulator
+		}
 		rd.final = block != pin
 		if err := rd.run(ctx, block); err != nil {
 			return view{}, err

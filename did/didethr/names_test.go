@@ -42,7 +42,14 @@ func TestOwnershipMovesSigningKeyStays(t *testing.T) {
 
 // A node that gave the registry's accumulator once cannot hide an event by refusing it later.
 func TestAccumulatorIsNotTakenBack(t *testing.T) {
-	for name, refusal := range map[string]any{"empty": "0x", "refused": &rpcError{-32005, "limit exceeded"}} {
+	for name, test := range map[string]struct {
+		refusal any
+		want    did.Code
+	}{
+		"empty":    {"0x", did.IncompleteAnswer},
+		"reverted": {&rpcError{3, "execution reverted"}, did.IncompleteAnswer},
+		"refused":  {&rpcError{-32005, "limit exceeded"}, did.Unavailable},
+	} {
 		c := newChain()
 		c.sums, c.receipts = true, true
 		a, id := issuer(1)
@@ -59,7 +66,7 @@ func TestAccumulatorIsNotTakenBack(t *testing.T) {
 		c.tamper = func(method string, params []any, result any) any {
 			switch {
 			case method == "eth_call" && strings.Contains(params[0].(map[string]any)["data"].(string), hex.EncodeToString(selectorHistory)):
-				return refusal
+				return test.refusal
 			case method == "eth_getBlockReceipts":
 				return &rpcError{-32005, "limit exceeded"}
 			case method == "eth_getLogs":
@@ -68,8 +75,8 @@ func TestAccumulatorIsNotTakenBack(t *testing.T) {
 			}
 			return result
 		}
-		if _, err := r.Resolve(t.Context(), id, did.At{}); !errors.Is(err, did.IncompleteAnswer) {
-			t.Errorf("%s: %v", name, err)
+		if _, err := r.Resolve(t.Context(), id, did.At{}); !errors.Is(err, test.want) {
+			t.Errorf("%s: error %v, want %s", name, err, test.want)
 		}
 	}
 }

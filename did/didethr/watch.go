@@ -481,7 +481,7 @@ func (s *stride) received(ctx context.Context, blocks []blockHeader) ([][]Addres
 	}
 	out := make([][]Address, len(blocks))
 	for i, h := range blocks {
-		if e := (*ethrpc.Error)(nil); errors.As(calls[i].Err, &e) && e.Code == methodNotFound {
+		if unsupported(calls[i].Err) {
 			s.node.noReceipts.Store(true)
 			return nil, nil
 		}
