@@ -47,11 +47,6 @@ func newOperator(t *testing.T) *operator {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { chain.Close() })
-	return newOperatorOn(t, chain)
-}
-
-func newOperatorOn(t *testing.T, chain *ethrtest.Chain) *operator {
-	t.Helper()
 	o := &operator{T: t, chain: chain}
 	account := chain.Accounts()[1]
 	o.secret = account.Key[:]
@@ -266,13 +261,8 @@ func openFile(t *testing.T) string {
 // TestInterruptedRevocation: the node takes the transaction and no block does, the program is stopped, and the next one with the same journal
 // brings it to an end.
 func TestInterruptedRevocation(t *testing.T) {
-	// A chain that no other test has: package anchor goes on thinking that the account's next number is taken.
-	chain, err := ethrtest.New(ethrtest.Options{ChainID: 100_000 + uint64(drills.Add(1))})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer chain.Close()
-	o := newOperatorOn(t, chain)
+	o := newOperator(t)
+	chain := o.chain
 	k, multikey := issuerKey(t)
 	o.must("create", []string{multikey}, "key 1 added")
 	journal := filepath.Join(t.TempDir(), "journal")

@@ -29,15 +29,11 @@ func start(t testing.TB, o ethrtest.Options) *ethrtest.Chain {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		c.Close()
-		forget()
-	})
+	t.Cleanup(func() { c.Close() })
 	return c
 }
 
-// forget drops what is under way in this process: chains that are started within one second have the same first block, and so the same
-// accounts.
+// forget drops what is under way in this process, as if it had ended.
 func forget() {
 	accounts.Lock()
 	defer accounts.Unlock()

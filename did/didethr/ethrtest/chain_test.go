@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math/big"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -579,3 +580,41 @@ func TestNonsenseIsRefusedNotFatal(t *testing.T) {
 
 // The state of the EVM is go-ethereum's; this line fails to compile if that changes.
 var _ vm.StateDB = (*state.StateDB)(nil)
+
+// Clients keep what they know about a chain under its first block. Two chains that were started in one second are two chains.
+func TestEveryChainHasAGenesisOfItsOwn(t *testing.T) {
+	same := time.Unix(1_800_000_000, 0)
+	genesis := func(o Options) [32]byte {
+		c, _ := open(t, o)
+		return c.Head().Hash
+	}
+	if genesis(Options{}) == genesis(Options{}) || genesis(Options{Start: same}) == genesis(Options{Start: same}) {
+		t.Error("two chains have one genesis")
+	}
+	if genesis(Options{Start: same, Fixed: true}) != genesis(Options{Start: same, Fixed: true}) {
+		t.Error("a fixed genesis is not fixed")
+	}
+}
+
+// TestForeignHost: a page in a browser reaches the port under a name of its own, and gets nothing.
+func TestForeignHost(t *testing.T) {
+	c, _ := open(t, Options{})
+	for host, want := range map[string]int{"": http.StatusOK, "localhost": http.StatusOK, "chain.example": http.StatusForbidden, "host.docker.internal": http.StatusForbidden} {
+		r, err := http.NewRequest(http.MethodPost, c.URL(), strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"eth_chainId"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if host != "" {
+			r.Host = host + c.URL()[strings.LastIndexByte(c.URL(), ':'):]
+		}
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		if answer.StatusCode != want {
+			t.Errorf("%q: %d, want %d", host, answer.StatusCode, want)
+		}
+	}
+	http.DefaultClient.CloseIdleConnections()
+}

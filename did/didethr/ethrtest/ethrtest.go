@@ -50,6 +50,10 @@ type Options struct {
 	// so a chain that started now would soon run ahead of the world's clocks.
 	Start time.Time
 
+	// Fixed gives the same block 0 whenever the other options are the same, and with it the same hashes throughout, if the same is done to
+	// the chain at the same times. Otherwise each chain has one of its own: clients keep nonces and caches under its hash.
+	Fixed bool
+
 	Accounts int  // how many accounts hold a thousand ether from the start; 0 means 4
 	Manual   bool // blocks are made by Mine alone, not for each transaction that arrives
 
@@ -141,7 +145,9 @@ func (c *Chain) Close() error {
 	return err
 }
 
-// URL returns the address of the JSON-RPC endpoint, such as http://127.0.0.1:40417.
+// URL returns the address of the JSON-RPC endpoint, such as http://127.0.0.1:40417. Its port is open to this machine alone, and requests are
+// answered if their Host is 127.0.0.1 or localhost: under any other name, such as a container's for its host or that of a page in a
+// browser, the answer is 403 Forbidden.
 func (c *Chain) URL() string { return c.server.url }
 
 // ChainID returns the chain id.

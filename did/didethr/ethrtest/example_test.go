@@ -1,25 +1,22 @@
 package ethrtest_test
 
 import (
-	"context"
+	"encoding/json"
 	"fmt"
 	"math/big"
+	"net/http"
+	"strings"
 
 	"github.com/khyer/khyer/did/didethr/ethrtest"
-	"github.com/khyer/khyer/internal/ethrpc"
 )
 
-// A transfer is mined at once; its block becomes final when the chain has grown.
+// A transfer is mined at once; its block becomes final when the chain has grown. Any client that speaks JSON-RPC can look.
 func Example() {
 	chain, err := ethrtest.New(ethrtest.Options{})
 	if err != nil {
 		panic(err)
 	}
 	defer chain.Close()
-	node, err := ethrpc.Dial(chain.URL(), nil)
-	if err != nil {
-		panic(err)
-	}
 
 	from, to := chain.Accounts()[0], chain.Accounts()[1].Address
 	hash, err := chain.Transact(from, &to, big.NewInt(1e18), nil)
@@ -29,11 +26,17 @@ func Example() {
 	receipt, _ := chain.Receipt(hash)
 	fmt.Println("block", receipt.Block.Number, "gas", receipt.GasUsed)
 
-	var balance string
-	if err := node.Call(context.Background(), &balance, "eth_getBalance", fmt.Sprintf("0x%x", to), "latest"); err != nil {
+	call := fmt.Sprintf(`{"jsonrpc": "2.0", "id": 1, "method": "eth_getBalance", "params": ["0x%x", "latest"]}`, to)
+	answer, err := http.Post(chain.URL(), "application/json", strings.NewReader(call))
+	if err != nil {
 		panic(err)
 	}
-	wei, _ := new(big.Int).SetString(balance, 0)
+	defer answer.Body.Close()
+	var balance struct{ Result string }
+	if err := json.NewDecoder(answer.Body).Decode(&balance); err != nil {
+		panic(err)
+	}
+	wei, _ := new(big.Int).SetString(balance.Result, 0)
 	fmt.Println("balance", wei)
 
 	fmt.Println("final:", chain.Finalized().Number >= receipt.Block.Number)

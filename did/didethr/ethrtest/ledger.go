@@ -2,6 +2,7 @@ package ethrtest
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -67,10 +68,15 @@ func newLedger(o Options, rich types.GenesisAlloc) (*ledger, error) {
 	db := rawdb.NewMemoryDatabase()
 	// The hash-based scheme keeps every state that was ever committed.
 	tries := triedb.NewDatabase(db, triedb.HashDefaults)
+	extra := []byte("ethrtest") // 32 bytes at most (Yellow Paper, section 4.4.4)
+	if !o.Fixed {
+		extra = append(extra, make([]byte, 16)...)
+		rand.Read(extra[len(extra)-16:]) // never fails
+	}
 	genesis := &core.Genesis{
 		Config:     config,
 		Timestamp:  uint64(o.Start.Unix()),
-		ExtraData:  []byte("ethrtest"),
+		ExtraData:  extra,
 		GasLimit:   gasLimit,
 		Difficulty: new(big.Int),
 		Alloc:      alloc,
