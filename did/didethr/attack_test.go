@@ -168,3 +168,31 @@ func TestAccumulatorIsAskedForOnceItIsThere(t *testing.T) {
 		t.Errorf("%v: the history with it is not", calls)
 	}
 }
+
+// TestAttackTimeAfterHead: asked for a time that the final chain has not reached, nobody can say that a key still counted then. Here it
+// did not: the owner changed in the meantime, in a block that is not final.
+func TestAttackTimeAfterHead(t *testing.T) {
+	c, _, id := busy()
+	c.tagged["finalized"] = 11
+	r := c.serve(t)
+	head := unix(c.blocks[11].Time)
+	for name, test := range map[string]struct {
+		time time.Time
+		want error
+	}{
+		"the final block's":            {head, nil},
+		"within its second":            {head.Add(999 * time.Millisecond), nil},
+		"a second later":               {head.Add(time.Second), did.NotFound},
+		"of a block that is not final": {unix(c.blocks[13].Time), did.NotFound},
+		"today":                        {time.Now(), did.NotFound},
+		"after every calendar":         {time.Unix(maxTime+1, 0), did.InvalidOptions},
+	} {
+		if _, err := r.Resolve(t.Context(), id, did.At{Time: test.time}); !errors.Is(err, test.want) {
+			t.Errorf("%s: error %v, want %v", name, err, test.want)
+		}
+		anchor := &did.Anchor{Block: 11, Hash: c.blocks[11].Hash}
+		if _, err := r.Resolve(t.Context(), id, did.At{Time: test.time, Anchor: anchor}); !errors.Is(err, test.want) {
+			t.Errorf("%s, at an anchor: error %v, want %v", name, err, test.want)
+		}
+	}
+}

@@ -54,6 +54,9 @@ type folded struct {
 
 // resolution folds the events. At the newest block it does so again only once an entry has ended meanwhile.
 func (v *view) resolution(n *Network, ident identifier, at did.At, clock time.Time) (*did.Resolution, error) {
+	if t := at.Time.Unix(); !at.Time.IsZero() && t > int64(v.head.Time) && t <= maxTime {
+		return nil, fault(did.NotFound, "the time is later than that of the block that was read: what happens until then is not known yet")
+	}
 	newest := at.Block == 0 && at.Time.IsZero()
 	now := uint64(max(int64(v.head.Time), clock.Unix()))
 	res := (*did.Resolution)(nil)

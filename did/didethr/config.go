@@ -156,7 +156,7 @@ func checkOperators(n *Network) error {
 // Resolve implements did.Resolver. at.Block and at.Time are the method's versionId and versionTime; with neither, the answer is from
 // the block that Config.Finality names, or from at.Anchor, which must still be in the chain.
 //
-// Errors are *did.Error. InvalidDID, UnknownNetwork, InvalidOptions and NotFound (a block that does not exist yet) are about the
+// Errors are *did.Error. InvalidDID, UnknownNetwork, InvalidOptions and NotFound (a block or time after the one that is read from, final or not) are about the
 // question. Of the nodes' faults, Unavailable is no answer or a refusal; GarbledAnswer is one that no honest node gives;
 // IncompleteAnswer is one whose parts do not fit together, so that something is missing; WrongChain is another chain or registry
 // than configured; StaleAnswer is a newest block older than Config.MaxAge, or older than one that was

@@ -30,11 +30,12 @@ type History struct {
 }
 
 // Fold turns events into a resolution: the document, the history of the keys, the metadata. It is a pure function: no network, no
-// clock of its own. at chooses a block or a time not after h.Head (at.Anchor is left out of account); clock is the verifier's,
-// and counts only where at is zero: an entry is listed while its validTo is later than both h.Head.Time and clock. Which events exist
-// never depends on clock.
+// clock of its own. at chooses a block not after h.Head, or a time (at.Anchor is left out of account). clock is the verifier's, and counts
+// only where at is zero: an entry is listed while its validTo is later than both h.Head.Time and clock. Which events exist never
+// depends on clock.
 //
-// It believes h: whether the logs are complete must be checked before (the Resolver does). Errors are *did.Error: InvalidDID,
+// It believes h: whether the logs are complete must be checked before (the Resolver does), and of a time after h.Head it takes for granted
+// that nothing happens until then (the Resolver refuses such a time). Errors are *did.Error: InvalidDID,
 // UnknownNetwork, InvalidOptions (also for an unknown n.Profile), NotFound for a block after h.Head, GarbledAnswer for a log that the
 // registry cannot have written or that is of another block than h has, IncompleteAnswer for a block whose time is missing.
 func Fold(n Network, h History, id did.DID, at did.At, clock time.Time) (*did.Resolution, error) {
@@ -67,7 +68,7 @@ func momentOf(head Block, blocks map[uint64]Block, at did.At, clock time.Time) (
 	case at.Block != 0 && !at.Time.IsZero():
 		return moment{}, fault(did.InvalidOptions, "a block and a time exclude each other")
 	case at.Block > head.Number:
-		return moment{}, fault(did.NotFound, "the block does not exist yet")
+		return moment{}, fault(did.NotFound, "the block does not exist yet, or is newer than the one that is read from")
 	case at.Block == head.Number && at.Block != 0:
 		return moment{head.Number, math.MaxInt64, head.Time}, nil
 	case at.Block != 0:
