@@ -44,6 +44,9 @@ func (r *Registry) block(ctx context.Context, tag string) (*header, error) {
 // reorganisation may have put it into another block. A transaction that has left the chain is sent again, if the receipt comes from this
 // package's functions; if another has taken its nonce meanwhile, the error's reason is Dropped. A receipt that is not Mined is refused
 // with BadConfig.
+//
+// It waits until ctx ends, with NoAnswer, on a chain on which nobody makes blocks any more, such as that of a development node that makes
+// one for each transaction: there, read and wait at "latest".
 func (r *Registry) Final(ctx context.Context, of Receipt) (Receipt, error) {
 	if of.State != Mined {
 		return of, fail(BadConfig, "a transaction that is in no block does not become final")

@@ -81,6 +81,9 @@ func (o Op) String() string { return o.what }
 // Once gives the operation a name, 1 to 128 bytes, under which the Config.Journal remembers it: however often it is applied, in this
 // process or after a crash in the next one, it is done once. Applied again it gives the receipt of the first time. An operation that was
 // refused or reverted has not been done and can be tried again under its name.
+//
+// The name stands for all that the operation says, for its identity, registry and sender: with anything else under it, it is refused with
+// BadConfig. A validity counts. One that is computed as the time left until some day is another one in the next process; keep it fixed.
 func (o Op) Once(id string) Op {
 	if id == "" || len(id) > 128 || !utf8.ValidString(id) {
 		o.err = fail(BadConfig, "a name for Once is text of 1 to 128 bytes")
@@ -96,7 +99,8 @@ const (
 )
 
 // AddKey publishes a key, valid from its block on for the given time (whole seconds). Adding it again renews it: its validity then counts
-// from the new block. Keys to sign with are those of P-256, P-384, secp256k1 and Ed25519; X25519 is for Enc alone, and Ed25519 is not for Enc.
+// from the new block. Documents call it #delegate-N, where N counts the events about keys and delegates, revocations included: renewed, it
+// gets another N, and the old ids stay its aliases, as its thumbprint does. Keys to sign with are those of P-256, P-384, secp256k1 and Ed25519; X25519 is for Enc alone, and Ed25519 is not for Enc.
 func AddKey(k pubkey.Key, u Use, valid time.Duration) Op {
 	o := keyOp("AddKey", callSetAttribute, addition, k, u)
 	return o.valid(valid)
@@ -151,7 +155,8 @@ func Rotate(old, next pubkey.Key, u Use, valid time.Duration) []Op {
 }
 
 // AddService publishes a service, such as AddService("LinkedDomains", "https://agency.example", year). The endpoint is a URI, or a JSON
-// object or array as DID Core section 5.4 has them. The type has 24 bytes at most. Whatever is written stays readable for ever: no
+// object or array as DID Core section 5.4 has them. Its id becomes #service-N, where N counts the events about services, revocations
+// included; nobody can choose it. The type has 24 bytes at most. Whatever is written stays readable for ever: no
 // personal data.
 func AddService(kind, endpoint string, valid time.Duration) Op {
 	o := serviceOp("AddService", callSetAttribute, addition, kind, endpoint)

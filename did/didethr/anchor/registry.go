@@ -40,12 +40,12 @@ type Config struct {
 // Stage is where a transaction is on its way.
 type Stage string
 
-// The stages, in the order in which they come.
+// The stages, in the order in which they come. What Open hands in again out of a journal comes without Sending; Resume reports the rest.
 const (
 	Sending    Stage = "sending"    // about to be handed to the node
 	Replacing  Stage = "replacing"  // handed in again with a higher fee or another nonce, under another hash
 	InBlock    Stage = "in_block"   // mined
-	Finalizing Stage = "finalizing" // Registry.Final waits
+	Finalizing Stage = "finalizing" // Registry.Final waits, for the block is not final yet
 	IsFinal    Stage = "final"
 )
 
@@ -128,7 +128,9 @@ func connect(ctx context.Context, c Config) (*Registry, error) {
 	return r, nil
 }
 
-// Open connects to a registry and checks that the node serves the configured chain and that the registry's code is the pinned one.
+// Open connects to a registry and checks that the node serves the configured chain and that the registry's code is the pinned one. It does
+// not find out where the registry was deployed: Network.FromBlock stays as configured, and from 0 on nodes may refuse to list events. Keep
+// what Deploy gave.
 func Open(ctx context.Context, c Config) (*Registry, error) {
 	if c.Network.Registry == (didethr.Address{}) {
 		return nil, fail(BadConfig, "a network needs a registry; Deploy makes one")
@@ -146,8 +148,8 @@ func Open(ctx context.Context, c Config) (*Registry, error) {
 	return r, r.journal.attach(ctx, r)
 }
 
-// Deploy puts the embedded registry on a chain, paid by payer, and opens it. Network says where it is; its FromBlock is the
-// deployment's, as soon as that is final. A registry has no owner: the payer gets no rights.
+// Deploy puts the embedded registry on a chain, paid by payer, and opens it. Network says where it is, and its FromBlock is the
+// deployment's: keep both for Open, once Final says that the block stays. A registry has no owner: the payer gets no rights.
 func Deploy(ctx context.Context, c Config, payer Signer) (*Registry, Receipt, error) {
 	if c.Network.CodeHash != [32]byte{} && c.Network.CodeHash != RegistryCodeHash() {
 		return nil, Receipt{}, fail(BadConfig, "the embedded registry has another code hash than the one that is pinned")
