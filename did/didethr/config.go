@@ -17,7 +17,7 @@ import (
 // Network is a chain with an ERC-1056 registry on it.
 type Network struct {
 	// Name is what stands in DIDs, did:ethr:<Name>:0x…; it may be empty. DIDs may give the chain id in hexadecimal instead, and those of
-	// Ethereum's mainnet may give nothing.
+	// Ethereum's mainnet may give nothing. A name that begins with 0x must be the network's own chain id.
 	Name     string
 	ChainID  uint64
 	Registry Address
@@ -99,6 +99,8 @@ func New(c Config) (*Resolver, error) {
 			return nil, errors.New("didethr: a network without a chain id")
 		case n.Name == "mainnet" && n.ChainID != 1:
 			return nil, errors.New("didethr: only chain 1 is called mainnet")
+		case strings.HasPrefix(n.Name, "0x") && !isChainID(n.Name, n.ChainID):
+			return nil, errors.New("didethr: a network's name looks like a chain id, and is not its own")
 		case n.Profile != Current && n.Profile != V11:
 			return nil, errors.New("didethr: an unknown profile")
 		case n.Registry == Address{}:
