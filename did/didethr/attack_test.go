@@ -196,3 +196,46 @@ func TestAttackTimeAfterHead(t *testing.T) {
 		}
 	}
 }
+
+// TestAttackNameIsAnotherChainsID: a DID that names a chain by its number must not be answered from another.
+func TestAttackNameIsAnotherChainsID(t *testing.T) {
+	for name, want := range map[string]string{"0x89": "chain id", "0x05": "chain id", "0x": "chain id", "0xfive": "chain id", "0x5": "", "five": "", "": ""} {
+		_, err := New(Config{Networks: []Network{
+			{Name: name, ChainID: 5, Registry: Address{1}, RPC: []string{"http://a.example"}},
+			{Name: "polygon", ChainID: 137, Registry: Address{1}, RPC: []string{"http://b.example"}},
+		}})
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%q: error %v, want %q", name, err, want)
+		}
+	}
+}
+
+// TestAttackWalkHasNoBoundOfBytes: a node refuses ranges, so that a history is read in pieces. Each is small enough, all together are not.
+func TestAttackWalkHasNoBoundOfBytes(t *testing.T) {
+	for _, test := range []struct {
+		values int
+		want   error
+	}{{7, nil}, {9, did.IncompleteAnswer}} { // of 2 MB each, as JSON
+		c := newChain()
+		a, id := issuer(1)
+		big := make([]byte, 1<<20)
+		for i := range test.values {
+			big = slices.Clone(big)
+			big[0] = byte(i)
+			c.attribute(a, "did/svc/X", big, never)
+			c.mine(1200)
+		}
+		c.tamper = func(m string, p []any, result any) any {
+			if m != "eth_getLogs" {
+				return result
+			}
+			if f := p[0].(map[string]any); c.number(f["toBlock"].(string))-c.number(f["fromBlock"].(string)) >= 1000 {
+				return &rpcError{-32005, "range too large"}
+			}
+			return result
+		}
+		if _, err := c.serve(t).Resolve(t.Context(), id, did.At{}); !errors.Is(err, test.want) {
+			t.Errorf("%d MB: error %v, want %v", 2*test.values, err, test.want)
+		}
+	}
+}

@@ -74,13 +74,13 @@ func (r *reading) walk(ctx context.Context) ([]event, error) {
 		span = walkSpan
 	}
 	var parts [][]event // the newest first
-	count := 0
+	count, weight := 0, 0
 	for next, steps := r.changed, 0; next != 0; steps++ {
 		if steps == maxWalk {
 			return nil, fault(did.IncompleteAnswer, "the node refuses ranges, and the history has too many blocks to ask one by one")
 		}
 		first := max(r.network.FromBlock, next-min(next, span-1))
-		events, header, err := r.walked(ctx, first, next)
+		events, header, bytes, err := r.walked(ctx, first, next)
 		if e := (*ethrpc.Error)(nil); errors.As(err, &e) && span > 1 {
 			if span /= 10; span == 0 {
 				span = 1
@@ -97,6 +97,9 @@ func (r *reading) walk(ctx context.Context) ([]event, error) {
 			break
 		}
 		parts = append(parts, events)
+		if weight += bytes; weight > maxAnswer {
+			return nil, fault(did.IncompleteAnswer, "the node refuses ranges, and the history is larger than one answer may be")
+		}
 		if count += len(events); count > maxEvents {
 			return nil, tooMany()
 		}
@@ -115,28 +118,26 @@ func (r *reading) walk(ctx context.Context) ([]event, error) {
 }
 
 // walked reads the events from first to last, a block with a change.
-func (r *reading) walked(ctx context.Context, first, last uint64) ([]event, Block, error) {
+func (r *reading) walked(ctx context.Context, first, last uint64) (events []event, b Block, bytes int, err error) {
 	calls := []ethrpc.Call{r.logs(quantity(first), quantity(last)), headerCall(quantity(last))}
 	if err := r.send(ctx, calls); err != nil {
-		return nil, Block{}, err
+		return nil, b, 0, err
 	}
-	b, err := blockOf(&calls[1])
-	if err != nil {
-		return nil, b, err
+	if b, err = blockOf(&calls[1]); err != nil {
+		return nil, b, 0, err
 	}
-	events, err := r.take(&calls[0], first, last)
-	if err != nil {
-		return nil, b, err
+	if events, err = r.take(&calls[0], first, last); err != nil {
+		return nil, b, 0, err
 	}
 	if b.Number != last {
-		return nil, b, fault(did.GarbledAnswer, "another block than asked for")
+		return nil, b, 0, fault(did.GarbledAnswer, "another block than asked for")
 	}
 	n := len(events)
 	if n == 0 || events[n-1].block != last || events[n-1].blockHash != b.Hash || events[0].previous >= events[0].block {
-		return nil, b, open("the logs of a block with a change are missing")
+		return nil, b, 0, open("the logs of a block with a change are missing")
 	}
 	r.blocks[last] = b
-	return events, b, nil
+	return events, b, len(calls[0].Result), nil
 }
 
 var errOther = errors.New("didethr: the history is another one than it was")
