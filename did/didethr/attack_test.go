@@ -239,3 +239,47 @@ func TestAttackWalkHasNoBoundOfBytes(t *testing.T) {
 		}
 	}
 }
+
+// TestAttackSecondRevocationIsIgnored: a key is revoked, set under another name, and revoked again under the first one. That is the last
+// word about the public key, whichever name a card has for it.
+func TestAttackSecondRevocationIsIgnored(t *testing.T) {
+	const other = veriKey + "/hex"
+	type step struct {
+		name    string
+		validTo uint64
+	}
+	set, revoke := func(name string) step { return step{name, never} }, func(name string) step { return step{name, 0} }
+	for _, test := range []struct {
+		does  string
+		steps []step
+		want  map[string]error // by fragment
+	}{
+		{"revoked again", []step{set(veriKey), revoke(veriKey), set(other), revoke(veriKey)},
+			map[string]error{"#delegate-1": did.KeyRevoked, "#delegate-3": did.KeyRevoked}},
+		{"and again", []step{set(veriKey), revoke(veriKey), revoke(veriKey), set(other), revoke(veriKey), revoke(veriKey)},
+			map[string]error{"#delegate-1": did.KeyRevoked, "#delegate-4": did.KeyRevoked}},
+		{"set after the last word", []step{set(veriKey), revoke(veriKey), revoke(veriKey), set(other)},
+			map[string]error{"#delegate-1": did.KeyRevoked, "#delegate-4": nil}},
+		{"set anew after the last word", []step{set(veriKey), revoke(veriKey), set(other), revoke(veriKey), set(other)},
+			map[string]error{"#delegate-1": did.KeyRevoked, "#delegate-3": did.KeyRevoked, "#delegate-5": did.KeyRevoked}}, // a renewal is no new life
+		{"revoked under a name that it never had", []step{set(other), revoke(veriKey)}, map[string]error{"#delegate-1": nil}},
+	} {
+		for _, blocks := range []int{0, 1} {
+			c := newChain()
+			a, id := issuer(1)
+			for _, s := range test.steps {
+				c.attribute(a, s.name, p256Value(1), s.validTo)
+				c.mine(blocks)
+			}
+			res, err := Fold(Network{Name: "dev", ChainID: c.chainID, Registry: c.registry}, historyOf(c), id, did.At{}, time.Time{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for fragment, want := range test.want {
+				if _, err := res.Key(id.String()+fragment, did.AssertionMethod, time.Time{}); !errors.Is(err, want) {
+					t.Errorf("%s, %d blocks between: %s: error %v, want %v", test.does, blocks, fragment, err, want)
+				}
+			}
+		}
+	}
+}

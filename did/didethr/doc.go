@@ -14,7 +14,7 @@
 // does not fit is asked for again, pinned to one block, and is IncompleteAnswer if it still does not fit.
 //
 // A node that lies on purpose can still invent a whole chain. Against that help one's own node, agreement of several operators
-// (Network.Agree), and later proofs.
+// (Network.Agree), and later proofs: no answer has the level "proved" yet.
 //
 // A Resolver does not go back in time: once it has answered from a block, no endpoint is believed that answers from an older one while that
 // block is still in the chain, or, where Config.Finality is "finalized", at all. So a chain of one's own that is set back, for
@@ -33,7 +33,7 @@
 // Network.Profile chooses how documents are written: as the method specification and ethr-did-resolver 14 have it, or as version 11,
 // with which Bhutan's NDI resolves. What a document lists, and Resolution.Keys, are the same in both. (NDI's own module puts the one context
 // https://w3id.org/security/v3-unstable in the place of version 11's three, the last of which it is. Whoever needs its documents to the
-// byte replaces Document.Context.)
+// byte sets Context on a copy of the Document: a Resolution may be shared.)
 //
 // # Keys
 //
@@ -50,6 +50,10 @@
 //
 // Events of one second, in one block or in several, are told apart by their places in the chain, never by the clock. A key that was set, and
 // revoked under another name later in the same second, is revoked.
+//
+// A revocation ends the public key, also under other names that it was set under before, whichever of several revocations that is. But a
+// revocation of what was never set says nothing: the registry has no such entry, no document lists it, and its name does not tell what its
+// writer had in mind. Package anchor revokes by the entry, and so should others.
 //
 // A key that was revoked and set again is two. The old one stays revoked, under its ids: what was signed with it before the
 // revocation stays refused, because the revocation said so and nobody can tell an old signature from one that a thief dated back. The

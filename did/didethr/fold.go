@@ -124,6 +124,7 @@ type life struct {
 	from        uint64
 	until       uint64
 	revoked     uint64 // 0 if it was not
+	confirmed   uint64 // when it was last revoked: what is revoked may be revoked again, to end what was set under other names meanwhile
 	first, last int    // positions of the events that began it and that last touched it
 }
 
@@ -306,8 +307,9 @@ func (s *state) set(x *entry, e *event, number int, blockTime uint64, position i
 	}
 	if e.validTo <= blockTime {
 		x.order = 0
-		if l := x.life(); l.revoked == 0 {
-			l.revoked, l.last = max(blockTime, 1), position
+		l := x.life()
+		if l.last, l.confirmed = position, max(blockTime, 1); l.revoked == 0 {
+			l.revoked = l.confirmed
 		}
 		return
 	}

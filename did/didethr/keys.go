@@ -1,6 +1,8 @@
 package didethr
 
 import (
+	"time"
+
 	"github.com/khyer/khyer/did"
 	"github.com/khyer/khyer/did/pubkey"
 )
@@ -14,7 +16,8 @@ type keyring struct {
 
 type fact struct {
 	public      *public
-	first, last int // positions of the events that began the key and that last touched it; last is -1 for the keys of the controller
+	first, last int    // positions of the events that began the key and that last touched it; last is -1 for the keys of the controller
+	confirmed   uint64 // time of the last event, if that was a revocation
 }
 
 func (r *keyring) add(k did.Key, f fact) {
@@ -80,29 +83,40 @@ func (s *state) addLife(r *keyring, x *entry, life int) {
 	} else if s.ended != 0 {
 		k.Revoked = unix(s.ended)
 	}
-	r.add(k, fact{&x.public, l.first, l.last})
+	r.add(k, fact{&x.public, l.first, l.last, l.confirmed})
 }
 
-// revokeTogether revokes a key that was set, and then revoked under another name, all in one second. did.Resolution.Key finds such a
-// revocation wherever the times differ; where they do not, only the positions of the events tell which was the last word.
+// revokeTogether revokes a key that was set, and then revoked under another name, where did.Resolution.Key does not see it: in the same
+// second, which only the positions of the events tell apart, and by revoking again what was revoked before the key was set.
 func (r *keyring) revokeTogether() {
-	type word struct {
+	type name struct {
 		same    string
 		purpose did.Purpose
-		time    int64
 	}
-	var last map[word]int
+	type word struct {
+		position int
+		time     uint64
+		seen     time.Time // the newest revocation that did.Resolution.Key sees
+	}
+	var last map[name]word
 	for i := range r.keys {
 		k, f := &r.keys[i], &r.facts[i]
 		if k.Revoked.IsZero() || f.last < 0 {
 			continue
 		}
 		if last == nil {
-			last = map[word]int{}
+			last = map[name]word{}
 		}
 		for _, p := range k.Purposes {
-			w := word{f.public.same, p, k.Revoked.Unix()}
-			last[w] = max(last[w], f.last)
+			n := name{f.public.same, p}
+			w, known := last[n]
+			if !known || f.last > w.position {
+				w.position, w.time = f.last, f.confirmed
+			}
+			if k.Revoked.After(w.seen) {
+				w.seen = k.Revoked
+			}
+			last[n] = w
 		}
 	}
 	if last == nil {
@@ -114,8 +128,8 @@ func (r *keyring) revokeTogether() {
 			continue
 		}
 		for _, p := range k.Purposes {
-			if at, ok := last[word{f.public.same, p, k.From.Unix()}]; ok && f.first < at {
-				k.Revoked = k.From
+			if w, ok := last[name{f.public.same, p}]; ok && f.first < w.position && !k.From.Before(w.seen) {
+				k.Revoked = unix(w.time)
 			}
 		}
 	}
@@ -132,7 +146,7 @@ type ownKey struct {
 func (r *keyring) addOwn(own []ownKey, current bool) {
 	for i := range own {
 		if o := &own[i]; o.current == current {
-			r.add(o.key, fact{&o.public, o.first, -1})
+			r.add(o.key, fact{&o.public, o.first, -1, 0})
 		}
 	}
 }
