@@ -341,6 +341,10 @@ func TestOperatorsAreCounted(t *testing.T) {
 		{2, "one host", []string{"https://a.example/1", "https://a.example/2", "https://b.example"}},
 		{2, "one host", []string{"https://a.example", "https://A.example.:443/x"}},
 		{2, "one host", []string{"http://a.example", "http://user@a.example:80/x"}},
+		{2, "one host", []string{"http://a.example:8545", "https://a.example:9545"}},
+		{2, "one host", []string{"http://10.0.0.1:8545", "http://10.0.0.1:9545"}},
+		{2, "", []string{"http://127.0.0.1:8545", "http://127.0.0.1:9545", "http://[::1]:8545", "http://localhost:8545"}},
+		{2, "one host", []string{"http://localhost:8545/a", "http://localhost:8545/b"}},
 	} {
 		_, err := New(Config{Networks: []Network{{ChainID: 5, Registry: a, RPC: test.rpc, Agree: test.agree}}})
 		if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {

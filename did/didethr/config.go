@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -25,10 +26,13 @@ type Network struct {
 	// if those before it gave no conclusive answer.
 	RPC []string
 	// Agree is how many of the endpoints must say the same about one block, in everything: then did.Anchor.Trust is "agreed". Endpoints
-	// of one host count as one operator, so that each host may be named once. All are asked at the same time, and the first Agree
+	// of one host count as one operator, whatever their ports, so that each host may be named once; only on the machine itself (localhost
+	// and loopback addresses) does each port count, for tests. All are asked at the same time, and the first Agree
 	// of them that say the same decide: one that is down or lies changes nothing as long as Agree others do not. 0 and 1 mean that one
 	// endpoint's word is taken ("asserted"). Agree should be more than half of the endpoints; with fewer, two different answers can both
-	// find enough voices.
+	// find enough voices. Where they are at different blocks, the slower ones are waited for, up to two seconds, and the newest block that
+	// Agree of them vouch for is taken; if one is silent, that block may be 15 minutes older than the newest that was named, with
+	// the finality latest one minute. Otherwise it is Disagreement.
 	Agree int
 	// FromBlock is the block in which the registry was deployed: nothing before it is looked at. 0 is right, if perhaps slow.
 	FromBlock uint64
@@ -139,11 +143,10 @@ func checkOperators(n *Network) error {
 		if err != nil {
 			return errors.New("didethr: the endpoint is no URL")
 		}
-		host, port := strings.TrimSuffix(strings.ToLower(u.Hostname()), "."), u.Port()
-		if port == "" {
-			port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+		operator := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
+		if a, err := netip.ParseAddr(operator); operator == "localhost" || err == nil && a.Unmap().IsLoopback() {
+			operator = strings.ToLower(u.Host)
 		}
-		operator := host + ":" + port
 		if n.Agree < 2 {
 			operator = endpoint
 		}

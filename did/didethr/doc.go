@@ -53,7 +53,7 @@
 //
 // A revocation ends the public key, also under other names that it was set under before, whichever of several revocations that is. But a
 // revocation of what was never set says nothing: the registry has no such entry, no document lists it, and its name does not tell what its
-// writer had in mind. Package anchor revokes by the entry, and so should others.
+// writer had in mind. Package anchor refuses to send such a one unless told to.
 //
 // A key that was revoked and set again is two. The old one stays revoked, under its ids: what was signed with it before the
 // revocation stays refused, because the revocation said so and nobody can tell an old signature from one that a thief dated back. The
