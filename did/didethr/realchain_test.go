@@ -119,7 +119,7 @@ func TestEveryMutationOnARealChain(t *testing.T) {
 	const year = 365 * 24 * time.Hour
 
 	w.expect("controller controllerKey")
-	w.done(w.identity.AddKey(ctx, k, year))
+	w.done(one(w.identity.Apply(ctx, anchor.AddKey(k, anchor.VeriKey, year))))
 	added := w.chain.Head()
 	r := w.expect("controller controllerKey delegate-1")
 	found, err := r.Key("#"+k.Thumbprint(), did.AssertionMethod, time.Time{})
@@ -127,19 +127,19 @@ func TestEveryMutationOnARealChain(t *testing.T) {
 		t.Errorf("%+v, %v", found, err)
 	}
 
-	w.done(w.identity.AddKey(ctx, k, 2*year)) // renewed
+	w.done(one(w.identity.Apply(ctx, anchor.AddKey(k, anchor.VeriKey, 2*year)))) // renewed
 	r = w.expect("controller controllerKey delegate-2")
 	if _, err := r.Key("#delegate-1", did.AssertionMethod, added.Time); err != nil {
 		t.Errorf("the id from before the renewal: %v", err)
 	}
 
-	w.done(w.identity.SetAttribute(ctx, "did/svc/Registry", []byte("https://registry.example"), year))
+	w.done(one(w.identity.Apply(ctx, anchor.SetAttribute("did/svc/Registry", []byte("https://registry.example"), year))))
 	party := didethr.Address(w.chain.Accounts()[2].Address)
-	w.done(w.identity.AddDelegate(ctx, "sigAuth", party, year))
+	w.done(one(w.identity.Apply(ctx, anchor.AddDelegate(party, anchor.SigAuth, year))))
 	w.expect("controller controllerKey delegate-2 delegate-3 service-1")
 
 	brief := generate(t)
-	w.done(w.identity.AddKey(ctx, brief, 10*time.Second))
+	w.done(one(w.identity.Apply(ctx, anchor.AddKey(brief, anchor.VeriKey, 10*time.Second))))
 	w.expect("controller controllerKey delegate-2 delegate-3 delegate-4 service-1")
 	w.chain.Advance(time.Minute)
 	if err := w.chain.Mine(1); err != nil {
@@ -151,15 +151,15 @@ func TestEveryMutationOnARealChain(t *testing.T) {
 	}
 
 	before := w.chain.Head()
-	w.done(w.identity.RevokeKey(ctx, k))
+	w.done(one(w.identity.Apply(ctx, anchor.RevokeKey(k, anchor.VeriKey))))
 	r = w.expect("controller controllerKey delegate-3 service-1")
 	for _, name := range []string{"#delegate-1", "#delegate-2", "#" + k.Thumbprint()} {
 		if _, err := r.Key(name, did.AssertionMethod, added.Time); !errors.Is(err, did.KeyRevoked) {
 			t.Errorf("%s after the revocation: %v", name, err)
 		}
 	}
-	w.done(w.identity.RevokeDelegate(ctx, "sigAuth", party))
-	w.done(w.identity.RevokeAttribute(ctx, "did/svc/Registry", []byte("https://registry.example")))
+	w.done(one(w.identity.Apply(ctx, anchor.RevokeDelegate(party, anchor.SigAuth))))
+	w.done(one(w.identity.Apply(ctx, anchor.RevokeAttribute("did/svc/Registry", []byte("https://registry.example")))))
 	w.expect("controller controllerKey")
 
 	old, err := w.resolver.Resolve(ctx, w.id, did.At{Block: before.Number})
@@ -172,13 +172,13 @@ func TestEveryMutationOnARealChain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.done(w.identity.ChangeOwner(ctx, next.Address()))
+	w.done(one(w.identity.Apply(ctx, anchor.ChangeOwner(next.Address()))))
 	r = w.expect("controller")
 	if got := r.Document.VerificationMethod[0].BlockchainAccountID; !strings.HasSuffix(got, ":"+next.Address().String()) {
 		t.Errorf("the controller is %s", got)
 	}
 	w.identity = w.registry.Identity(w.identity.Address(), next)
-	w.done(w.identity.Deactivate(ctx))
+	w.done(one(w.identity.Apply(ctx, anchor.Deactivate())))
 	if r = w.expect(""); !r.Deactivated {
 		t.Error("not deactivated")
 	}
@@ -198,7 +198,7 @@ func TestFinalizedOnARealChain(t *testing.T) {
 	if err := w.chain.Finalize(); err != nil {
 		t.Fatal(err)
 	}
-	w.done(w.identity.AddKey(ctx, generate(t), time.Hour*24))
+	w.done(one(w.identity.Apply(ctx, anchor.AddKey(generate(t), anchor.VeriKey, time.Hour*24))))
 	r, err := strict.Resolve(ctx, w.id, did.At{})
 	if err != nil || len(r.Document.VerificationMethod) != 2 || r.Anchor.Tag != "finalized" {
 		t.Fatalf("%+v, %v", r, err)
@@ -216,7 +216,7 @@ func TestRealNodeWithLimits(t *testing.T) {
 	w := newWorld(t, ethrtest.Options{MaxLogRange: 3})
 	ctx := t.Context()
 	for range 3 {
-		w.done(w.identity.AddKey(ctx, generate(t), time.Hour))
+		w.done(one(w.identity.Apply(ctx, anchor.AddKey(generate(t), anchor.VeriKey, time.Hour))))
 		if err := w.chain.Mine(3); err != nil {
 			t.Fatal(err)
 		}
@@ -254,8 +254,8 @@ func TestRealNodeWithLimits(t *testing.T) {
 func TestLyingRealNode(t *testing.T) {
 	w := newWorld(t, ethrtest.Options{Manual: false})
 	ctx := t.Context()
-	w.done(w.identity.AddKey(ctx, generate(t), time.Hour))
-	w.done(w.identity.SetAttribute(ctx, "did/svc/Registry", []byte("https://registry.example"), time.Hour))
+	w.done(one(w.identity.Apply(ctx, anchor.AddKey(generate(t), anchor.VeriKey, time.Hour))))
+	w.done(one(w.identity.Apply(ctx, anchor.SetAttribute("did/svc/Registry", []byte("https://registry.example"), time.Hour))))
 	w.expect("controller controllerKey delegate-1 service-1")
 	for name, change := range map[string]func(answer map[string]json.RawMessage) bool{
 		"the newest log": func(a map[string]json.RawMessage) bool { return dropLog(a, -1) },
@@ -295,3 +295,6 @@ func dropLog(answer map[string]json.RawMessage, i int) bool {
 	answer["result"], _ = json.Marshal(slices.Delete(logs, i, i+1))
 	return true
 }
+
+// one is for the tests that apply one operation at a time.
+func one(got []anchor.Receipt, err error) (anchor.Receipt, error) { return got[0], err }

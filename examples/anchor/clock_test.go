@@ -7,6 +7,7 @@ import (
 	"github.com/khyer/khyer/credential"
 	"github.com/khyer/khyer/did"
 	"github.com/khyer/khyer/did/didethr"
+	"github.com/khyer/khyer/did/didethr/anchor"
 	"github.com/khyer/khyer/did/didethr/ethrtest"
 	"github.com/khyer/khyer/verifier"
 )
@@ -64,9 +65,9 @@ func TestSlowClockBeforeRotation(t *testing.T) {
 		d.days(3)
 		newKey := rotated.anchorKey()
 		must := func(_ any, err error) { d.Helper(); d.check(err) }
-		must(rotated.identity.AddKey(d.Context(), oldKey.Public(), time.Second))
-		must(robbed.identity.RevokeKey(d.Context(), stolen.Public()))
-		must(closed.identity.Deactivate(d.Context()))
+		must(one(rotated.identity.Apply(d.Context(), anchor.AddKey(oldKey.Public(), anchor.VeriKey, time.Second))))
+		must(one(robbed.identity.Apply(d.Context(), anchor.RevokeKey(stolen.Public(), anchor.VeriKey))))
+		must(one(closed.identity.Apply(d.Context(), anchor.Deactivate())))
 		event := time.Now()
 		d.tick(40)
 		after := time.Now()

@@ -8,6 +8,7 @@ import (
 
 	"github.com/khyer/khyer/did"
 	"github.com/khyer/khyer/did/didethr"
+	"github.com/khyer/khyer/did/didethr/anchor"
 	"github.com/khyer/khyer/did/didethr/ethrtest"
 	"github.com/khyer/khyer/verifier"
 )
@@ -52,7 +53,7 @@ func stolenKey(t *testing.T, intoEpoch int) {
 
 		// Step 1: revoke. Nothing else comes before it: every block counts, and a new key can wait.
 		alarm, head := time.Now(), d.chain.Head().Number
-		revocation, err := office.identity.RevokeKey(d.Context(), oldKey.Public())
+		revocation, err := one(office.identity.Apply(d.Context(), anchor.RevokeKey(oldKey.Public(), anchor.VeriKey)))
 		d.check(err)
 		if revocation.Block != head+1 {
 			t.Errorf("the revocation is in block %d, the newest was %d", revocation.Block, head)
@@ -147,7 +148,7 @@ func TestForgetfulAgency(t *testing.T) {
 		d.check(err)
 		a.want("before the revocation", forged, "accepted")
 		known := d.chain.Finalized().Time
-		_, err = office.identity.RevokeKey(d.Context(), key.Public())
+		_, err = one(office.identity.Apply(d.Context(), anchor.RevokeKey(key.Public(), anchor.VeriKey)))
 		d.check(err)
 		for time.Since(known) <= anchorAge {
 			a.want("while the block that it knows is young enough", forged, "accepted")

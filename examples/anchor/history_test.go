@@ -57,7 +57,7 @@ func TestHostileHistory(t *testing.T) {
 		if len(name) > 32 {
 			name = name[:32]
 		}
-		if _, err := o.identity.SetAttribute(ctx, name, []byte(value), year); err != nil {
+		if _, err := one(o.identity.Apply(ctx, anchor.SetAttribute(name, []byte(value), year))); err != nil {
 			t.Fatalf("%q: %v", name, err)
 		}
 	}
@@ -175,20 +175,20 @@ func TestHistoryOfOneKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	svc := []byte(`["https://a.example","https://b.example"]`)
-	for _, step := range []func() (anchor.Receipt, error){
-		func() (anchor.Receipt, error) { return o.identity.AddKey(ctx, k, year) },
-		func() (anchor.Receipt, error) { return o.identity.AddKey(ctx, k, 2*year) },
-		func() (anchor.Receipt, error) { return o.identity.AddKey(ctx, k, day) },
-		func() (anchor.Receipt, error) { return o.identity.RevokeKey(ctx, k) },
-		func() (anchor.Receipt, error) { return o.identity.AddKey(ctx, k, year) },
-		func() (anchor.Receipt, error) { return o.identity.SetAttribute(ctx, "did/svc/Two", svc, year) },
-		func() (anchor.Receipt, error) { return o.identity.SetAttribute(ctx, "did/svc/Two", svc, 2*year) },
-		func() (anchor.Receipt, error) { return o.identity.RevokeAttribute(ctx, "did/svc/Two", svc) },
-		func() (anchor.Receipt, error) { return o.identity.AddDelegate(ctx, "veriKey", other.Address(), year) },
-		func() (anchor.Receipt, error) { return o.identity.RevokeDelegate(ctx, "veriKey", other.Address()) },
-		func() (anchor.Receipt, error) { return o.identity.AddDelegate(ctx, "sigAuth", other.Address(), year) },
+	for _, op := range []anchor.Op{
+		anchor.AddKey(k, anchor.VeriKey, year),
+		anchor.AddKey(k, anchor.VeriKey, 2*year),
+		anchor.AddKey(k, anchor.VeriKey, day),
+		anchor.RevokeKey(k, anchor.VeriKey),
+		anchor.AddKey(k, anchor.VeriKey, year),
+		anchor.SetAttribute("did/svc/Two", svc, year),
+		anchor.SetAttribute("did/svc/Two", svc, 2*year),
+		anchor.RevokeAttribute("did/svc/Two", svc),
+		anchor.AddDelegate(other.Address(), anchor.VeriKey, year),
+		anchor.RevokeDelegate(other.Address(), anchor.VeriKey),
+		anchor.AddDelegate(other.Address(), anchor.SigAuth, year),
 	} {
-		if _, err := step(); err != nil {
+		if _, err := o.identity.Apply(ctx, op); err != nil {
 			t.Fatal(err)
 		}
 		o.embedded.Advance(time.Hour)

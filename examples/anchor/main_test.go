@@ -164,7 +164,7 @@ func TestVerdictsAreTheVerifiers(t *testing.T) {
 	compare(map[string]string{
 		"key 1": "accepted where lapsed keys are", "key 2": "issuer_key_revoked", "key 3": "accepted", "key 4": "issuer_key_revoked",
 	})
-	if _, err := o.identity.Deactivate(ctx); err != nil {
+	if _, err := one(o.identity.Apply(ctx, anchor.Deactivate())); err != nil {
 		t.Fatal(err)
 	}
 	const over = "issuer_deactivated"

@@ -142,13 +142,20 @@ func (l *ledger) newIssuer(ctx context.Context, name string, f form) (*issuer, e
 	if i.key, err = pubkey.Generate(pubkey.ES256); err != nil {
 		return nil, err
 	}
-	if i.last, err = i.identity.AddKey(ctx, i.key.Public(), 2*365*24*time.Hour); err != nil {
+	if err = i.write(ctx, anchor.AddKey(i.key.Public(), anchor.VeriKey, 2*365*24*time.Hour)); err != nil {
 		return nil, err
 	}
 	// did:ethr numbers keys by their events, and this is the identity's first. Every resolver finds the key under this id; ours finds it
 	// there after a renewal too, when it has got another number.
 	i.issuer, err = credential.NewIssuer(credential.IssuerConfig{ID: i.DID, KeyID: "#delegate-1", Signer: i.key, Now: l.now})
 	return i, err
+}
+
+// write makes one change of the issuer's DID.
+func (i *issuer) write(ctx context.Context, o anchor.Op) error {
+	got, err := i.identity.Apply(ctx, o)
+	i.last = got[0]
+	return err
 }
 
 // settle waits until what the issuers wrote last is final.

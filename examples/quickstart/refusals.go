@@ -13,6 +13,7 @@ import (
 
 	"github.com/khyer/khyer/credential"
 	"github.com/khyer/khyer/credential/catalogue"
+	"github.com/khyer/khyer/did/didethr/anchor"
 	"github.com/khyer/khyer/disclosure"
 	"github.com/khyer/khyer/verifier"
 	"github.com/khyer/khyer/verifier/trust"
@@ -106,10 +107,10 @@ func (s *scene) silent(ctx context.Context) error {
 // chain.
 func (s *scene) withdrawn(ctx context.Context) (err error) {
 	s.progress("revoking the health authority's key, deactivating the registry's DID")
-	if s.health.last, err = s.health.identity.RevokeKey(ctx, s.health.key.Public()); err != nil {
+	if err := s.health.write(ctx, anchor.RevokeKey(s.health.key.Public(), anchor.VeriKey)); err != nil {
 		return err
 	}
-	if s.registry.last, err = s.registry.identity.Deactivate(ctx); err != nil {
+	if err := s.registry.write(ctx, anchor.Deactivate()); err != nil {
 		return err
 	}
 	if err := s.settle(ctx, s.health, s.registry); err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/khyer/khyer/credential"
 	"github.com/khyer/khyer/did"
+	"github.com/khyer/khyer/did/didethr/anchor"
 	"github.com/khyer/khyer/did/didethr/ethrtest"
 	"github.com/khyer/khyer/did/pubkey"
 	"github.com/khyer/khyer/disclosure"
@@ -44,7 +45,7 @@ func (c *country) anchored(t *testing.T, l *ledger, byPeer bool) {
 	}
 	iss := name.String()
 	id := l.open.Identity(address, owner)
-	block(t)(id.AddKey(ctx, signing, year))
+	block(t)(one(id.Apply(ctx, anchor.AddKey(signing, anchor.VeriKey, year))))
 
 	sdjwt := c.issueAnchored(t, of, iss, byPeer)
 	nonce := rand.Text()
@@ -59,14 +60,14 @@ func (c *country) anchored(t *testing.T, l *ledger, byPeer bool) {
 		t.Errorf("the peer refuses, with the key that it found: %v", err)
 	}
 
-	block(t)(id.RevokeKey(ctx, signing))
+	block(t)(one(id.Apply(ctx, anchor.RevokeKey(signing, anchor.VeriKey))))
 	if err := ask(); !errors.Is(err, verifier.IssuerKeyRevoked) {
 		t.Errorf("after the revocation: %v, want %s", err, verifier.IssuerKeyRevoked)
 	}
 	if m, listed := l.theirs(t, iss, 0).Methods["delegate-1"]; listed {
 		t.Errorf("the peer still finds the key: %+v", m)
 	}
-	block(t)(id.Deactivate(ctx))
+	block(t)(one(id.Apply(ctx, anchor.Deactivate())))
 	if err := ask(); !errors.Is(err, verifier.IssuerDeactivated) {
 		t.Errorf("after the deactivation: %v, want %s", err, verifier.IssuerDeactivated)
 	}
@@ -136,7 +137,7 @@ func TestChainThatDied(t *testing.T) {
 	owner := l.owner(t)
 	id := l.open.Identity(owner.Address(), owner)
 	iss := l.open.DID(id.Address()).String()
-	block(t)(id.AddKey(t.Context(), c.issuerKey(t, true), year))
+	block(t)(one(id.Apply(t.Context(), anchor.AddKey(c.issuerKey(t, true), anchor.VeriKey, year))))
 	sdjwt := c.peer.issue(t, attacked, iss, c.peer.Holder, map[string]any{"kid": iss + "#delegate-1"})
 	nonce := rand.Text()
 	shown := c.present(t, attacked, sdjwt, pubkey.Key{}, true, nonce)

@@ -26,7 +26,7 @@ var histories = map[string]func(t *testing.T, l *ledger) did.DID{
 	"address form: P-256 key added": func(t *testing.T, l *ledger) did.DID {
 		owner := l.owner(t)
 		id := l.open.Identity(owner.Address(), owner)
-		block(t)(id.AddKey(t.Context(), newSigner(t).Public(), year))
+		block(t)(one(id.Apply(t.Context(), anchor.AddKey(newSigner(t).Public(), anchor.VeriKey, year))))
 		return l.open.DID(id.Address())
 	},
 
@@ -40,12 +40,12 @@ var histories = map[string]func(t *testing.T, l *ledger) did.DID{
 				t.Fatal(err)
 			}
 			keys = append(keys, s.Public())
-			block(t)(id.AddKey(t.Context(), s.Public(), year))
+			block(t)(one(id.Apply(t.Context(), anchor.AddKey(s.Public(), anchor.VeriKey, year))))
 		}
-		block(t)(id.AddKey(t.Context(), keys[1], 2*year)) // a renewed key gets another id
-		block(t)(id.RevokeKey(t.Context(), keys[0]))
-		block(t)(id.RevokeKey(t.Context(), keys[2]))
-		block(t)(id.AddKey(t.Context(), keys[0], year)) // revoked, and set again
+		block(t)(one(id.Apply(t.Context(), anchor.AddKey(keys[1], anchor.VeriKey, 2*year)))) // a renewed key gets another id
+		block(t)(one(id.Apply(t.Context(), anchor.RevokeKey(keys[0], anchor.VeriKey))))
+		block(t)(one(id.Apply(t.Context(), anchor.RevokeKey(keys[2], anchor.VeriKey))))
+		block(t)(one(id.Apply(t.Context(), anchor.AddKey(keys[0], anchor.VeriKey, year)))) // revoked, and set again
 		return l.open.DID(id.Address())
 	},
 
@@ -53,10 +53,10 @@ var histories = map[string]func(t *testing.T, l *ledger) did.DID{
 		owner, delegate, other := l.owner(t), l.owner(t), l.owner(t)
 		id := l.open.Identity(owner.Address(), owner)
 		ctx := t.Context()
-		set := func(name string, value []byte) { block(t)(id.SetAttribute(ctx, name, value, year)) }
-		block(t)(id.AddDelegate(ctx, "veriKey", delegate.Address(), year))
-		block(t)(id.AddDelegate(ctx, "sigAuth", delegate.Address(), year))
-		block(t)(id.AddDelegate(ctx, "unknownKind", delegate.Address(), year)) // not listed, and counted
+		set := func(name string, value []byte) { block(t)(one(id.Apply(ctx, anchor.SetAttribute(name, value, year)))) }
+		block(t)(one(id.Apply(ctx, anchor.AddDelegate(delegate.Address(), anchor.VeriKey, year))))
+		block(t)(one(id.Apply(ctx, anchor.AddDelegate(delegate.Address(), anchor.SigAuth, year))))
+		block(t)(one(id.Apply(ctx, anchor.AddDelegate(delegate.Address(), "unknownKind", year)))) // not listed, and counted
 		set("did/svc/IssuerPage", []byte("https://registry.example/cards"))
 		set("did/svc/Hub", []byte(`{"nodes":["https://a.example","https://b.example"]}`))
 		compressed := other.PublicKey() // not the delegate's: ours would refuse it once the delegate is revoked
@@ -65,10 +65,10 @@ var histories = map[string]func(t *testing.T, l *ledger) did.DID{
 		set("did/pub/Ed25519/veriKey/base64", ed25519Key(t))
 		set("did/pub/X25519/enc/base64", x25519Key(t))
 		set("did/note", []byte("no DID data"))
-		block(t)(id.RevokeDelegate(ctx, "veriKey", delegate.Address()))
-		block(t)(id.RevokeAttribute(ctx, "did/svc/IssuerPage", []byte("https://registry.example/cards")))
-		block(t)(id.AddDelegate(ctx, "veriKey", delegate.Address(), year))
-		block(t)(id.Deactivate(ctx))
+		block(t)(one(id.Apply(ctx, anchor.RevokeDelegate(delegate.Address(), anchor.VeriKey))))
+		block(t)(one(id.Apply(ctx, anchor.RevokeAttribute("did/svc/IssuerPage", []byte("https://registry.example/cards")))))
+		block(t)(one(id.Apply(ctx, anchor.AddDelegate(delegate.Address(), anchor.VeriKey, year))))
+		block(t)(one(id.Apply(ctx, anchor.Deactivate())))
 		return l.open.DID(id.Address())
 	},
 
@@ -80,14 +80,14 @@ var histories = map[string]func(t *testing.T, l *ledger) did.DID{
 		}
 		id := l.open.Identity(address, owner)
 		first, second := newSigner(t).Public(), newSigner(t).Public()
-		block(t)(id.AddKey(t.Context(), first, year))
-		block(t)(id.AddKey(t.Context(), second, year))
-		block(t)(id.RevokeKey(t.Context(), first))
-		block(t)(id.ChangeOwner(t.Context(), heir.Address())) // #controllerKey goes
+		block(t)(one(id.Apply(t.Context(), anchor.AddKey(first, anchor.VeriKey, year))))
+		block(t)(one(id.Apply(t.Context(), anchor.AddKey(second, anchor.VeriKey, year))))
+		block(t)(one(id.Apply(t.Context(), anchor.RevokeKey(first, anchor.VeriKey))))
+		block(t)(one(id.Apply(t.Context(), anchor.ChangeOwner(heir.Address())))) // #controllerKey goes
 		id = l.open.Identity(address, heir)
-		block(t)(id.AddKey(t.Context(), first, year))
-		block(t)(id.ChangeOwner(t.Context(), owner.Address())) // and comes back
-		block(t)(l.open.Identity(address, owner).Deactivate(t.Context()))
+		block(t)(one(id.Apply(t.Context(), anchor.AddKey(first, anchor.VeriKey, year))))
+		block(t)(one(id.Apply(t.Context(), anchor.ChangeOwner(owner.Address())))) // and comes back
+		block(t)(one(l.open.Identity(address, owner).Apply(t.Context(), anchor.Deactivate())))
 		return name
 	},
 }
@@ -142,7 +142,7 @@ func TestFinalizedAnchor(t *testing.T) {
 			}
 			l.use(t, registry)
 			id, signing := registry.Identity(owner.Address(), owner), newSigner(t)
-			receipt, err := id.AddKey(ctx, signing.Public(), year)
+			receipt, err := one(id.Apply(ctx, anchor.AddKey(signing.Public(), anchor.VeriKey, year)))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -203,7 +203,7 @@ func TestDifferenceMultikeyAsHex(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	block(t)(l.open.Identity(address, owner).AddKey(t.Context(), signing.Public(), year))
+	block(t)(one(l.open.Identity(address, owner).Apply(t.Context(), anchor.AddKey(signing.Public(), anchor.VeriKey, year))))
 	multikey, _ := signing.Public().Multikey()
 	compressed := owner.PublicKey()
 
@@ -231,7 +231,7 @@ func TestDifferenceEQ(t *testing.T) {
 	owner := l.owner(t)
 	id := l.open.Identity(owner.Address(), owner)
 	name := l.open.DID(id.Address()).String()
-	added := block(t)(id.AddKey(t.Context(), newSigner(t).Public(), time.Hour))
+	added := block(t)(one(id.Apply(t.Context(), anchor.AddKey(newSigner(t).Public(), anchor.VeriKey, time.Hour))))
 	ends := l.chain.Now().Add(time.Hour)
 	before := l.at(t, ends.Add(-time.Second))
 	equal := l.at(t, ends)
@@ -272,12 +272,12 @@ func TestDifferenceN1(t *testing.T) {
 	id := l.open.Identity(owner.Address(), owner)
 	name := l.open.DID(id.Address()).String()
 	value := x25519Key(t)
-	block(t)(id.SetAttribute(t.Context(), "did/pub/X25519/enc", value, year))
+	block(t)(one(id.Apply(t.Context(), anchor.SetAttribute("did/pub/X25519/enc", value, year))))
 	doc := l.agree(t, name, 0)
 	if m := doc.Methods["delegate-1"]; m.Kind != "X25519" || m.Key != hex.EncodeToString(value) || !reflect.DeepEqual(m.Purposes, []string{"keyAgreement"}) {
 		t.Errorf("the key is %+v", m)
 	}
-	block(t)(id.RevokeAttribute(t.Context(), "did/pub/X25519/enc", value))
+	block(t)(one(id.Apply(t.Context(), anchor.RevokeAttribute("did/pub/X25519/enc", value))))
 	theirs, ours := l.theirs(t, name, 0, "delegate-1"), first(l.ours(t, name, 0))
 	if !reflect.DeepEqual(theirs, ours) {
 		t.Errorf("they differ in more than the reference:\nours %+v\npeer %+v", ours, theirs)
@@ -295,8 +295,8 @@ func TestDifferenceR(t *testing.T) {
 	owner, signing := l.owner(t), newSigner(t)
 	id := l.open.Identity(owner.Address(), owner)
 	name := l.open.DID(id.Address()).String()
-	block(t)(id.AddKey(t.Context(), signing.Public(), time.Hour))
-	block(t)(id.AddKey(t.Context(), signing.Public(), year))
+	block(t)(one(id.Apply(t.Context(), anchor.AddKey(signing.Public(), anchor.VeriKey, time.Hour))))
+	block(t)(one(id.Apply(t.Context(), anchor.AddKey(signing.Public(), anchor.VeriKey, year))))
 	doc := l.agree(t, name, 0)
 	if doc.Methods["delegate-2"].Key == "" || doc.Methods["delegate-1"].Key != "" {
 		t.Errorf("the document lists %v", doc.Order)
@@ -376,3 +376,6 @@ func ed25519Key(t testing.TB) []byte {
 	}
 	return s.Public().Bytes()
 }
+
+// one is for the tests that apply one operation at a time.
+func one(got []anchor.Receipt, err error) (anchor.Receipt, error) { return got[0], err }

@@ -108,7 +108,7 @@ func TestMainPathOnGeth(t *testing.T) {
 	ctx := bounded(t, time.Minute)
 	owner, heir := l.owner(t), l.owner(t)
 	id := l.open.Identity(owner.Address(), owner)
-	receipt, err := id.AddKey(ctx, newSigner(t).Public(), year)
+	receipt, err := one(id.Apply(ctx, anchor.AddKey(newSigner(t).Public(), anchor.VeriKey, year)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,11 +124,11 @@ func TestMainPathOnGeth(t *testing.T) {
 	if _, err := byDefault.Resolve(ctx, name, did.At{}); !errors.Is(err, did.Unavailable) {
 		t.Errorf("before the registry is final: %v, want %s", err, did.Unavailable)
 	}
-	block(t)(id.ChangeOwner(ctx, heir.Address()))
-	if _, err := id.AddKey(ctx, newSigner(t).Public(), year); !errors.As(err, new(*anchor.Error)) {
+	block(t)(one(id.Apply(ctx, anchor.ChangeOwner(heir.Address()))))
+	if _, err := one(id.Apply(ctx, anchor.AddKey(newSigner(t).Public(), anchor.VeriKey, year))); !errors.As(err, new(*anchor.Error)) {
 		t.Errorf("the former owner: %v", err)
 	}
-	block(t)(l.open.Identity(id.Address(), heir).Deactivate(ctx))
+	block(t)(one(l.open.Identity(id.Address(), heir).Apply(ctx, anchor.Deactivate())))
 	if doc := l.agree(t, name.String(), 0); !doc.Deactivated {
 		t.Error("it is not deactivated")
 	}

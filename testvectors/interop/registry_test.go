@@ -217,8 +217,8 @@ func TestF1IsGoneFromOurRegistry(t *testing.T) {
 	l.deploy(t)
 	owner, delegate := l.owner(t), l.owner(t)
 	id := l.open.Identity(owner.Address(), owner)
-	block(t)(id.AddDelegate(t.Context(), "veriKey", delegate.Address(), year))
-	revoked := block(t)(id.RevokeDelegate(t.Context(), "veriKey", delegate.Address()))
+	block(t)(one(id.Apply(t.Context(), anchor.AddDelegate(delegate.Address(), anchor.VeriKey, year))))
+	revoked := block(t)(one(id.Apply(t.Context(), anchor.RevokeDelegate(delegate.Address(), anchor.VeriKey))))
 	if doc := l.agree(t, l.open.DID(id.Address()).String(), revoked); len(doc.Order) != 1 {
 		t.Errorf("both list %v", doc.Order)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/khyer/khyer/credential"
 	"github.com/khyer/khyer/did"
+	"github.com/khyer/khyer/did/didethr/anchor"
 	"github.com/khyer/khyer/did/didethr/ethrtest"
 	"github.com/khyer/khyer/did/pubkey"
 	"github.com/khyer/khyer/disclosure"
@@ -57,11 +58,11 @@ func reorganiseFrom(t *testing.T, l *ledger, mark func(), back func(to uint64)) 
 	id := l.open.Identity(owner.Address(), owner)
 	name := l.open.DID(id.Address())
 	first, second := newSigner(t), newSigner(t)
-	block(t)(id.SetAttribute(ctx, "did/svc/IssuerPage", []byte("https://registry.example/cards"), year))
+	block(t)(one(id.Apply(ctx, anchor.SetAttribute("did/svc/IssuerPage", []byte("https://registry.example/cards"), year))))
 
 	fork := l.head(t)
 	mark()
-	dropped := block(t)(id.AddKey(ctx, first.Public(), year))
+	dropped := block(t)(one(id.Apply(ctx, anchor.AddKey(first.Public(), anchor.VeriKey, year))))
 	c := &chainCase{l: l, iss: name.String(), resolver: l.resolver}
 	c.card(t, first)
 	if err := c.ask(t); err != nil {
@@ -86,7 +87,7 @@ func reorganiseFrom(t *testing.T, l *ledger, mark func(), back func(to uint64)) 
 		t.Errorf("at the dropped block: %v %v, want an inconclusive outcome", r, err)
 	}
 
-	block(t)(id.AddKey(ctx, second.Public(), year)) // at the same place, perhaps in a block of the same number
+	block(t)(one(id.Apply(ctx, anchor.AddKey(second.Public(), anchor.VeriKey, year)))) // at the same place, perhaps in a block of the same number
 	r := l.resolve(t, name)
 	if hasKey(r, first.Public()) || !hasKey(r, second.Public()) {
 		t.Error("the new chain is not read")

@@ -10,6 +10,7 @@ import (
 
 	"github.com/khyer/khyer/did"
 	"github.com/khyer/khyer/did/didethr"
+	"github.com/khyer/khyer/did/didethr/anchor"
 	"github.com/khyer/khyer/did/didethr/ethrtest"
 	"github.com/khyer/khyer/did/didkey"
 	"github.com/khyer/khyer/did/resolverhttp"
@@ -43,8 +44,8 @@ func TestResolverOverHTTP(t *testing.T) {
 
 	owner := l.owner(t)
 	id, name := l.open.Identity(owner.Address(), owner), l.open.DID(owner.Address()).String()
-	added := block(t)(id.AddKey(t.Context(), newSigner(t).Public(), year))
-	service := block(t)(id.SetAttribute(t.Context(), "did/svc/IssuerPage", []byte("https://registry.example/cards"), year))
+	added := block(t)(one(id.Apply(t.Context(), anchor.AddKey(newSigner(t).Public(), anchor.VeriKey, year))))
+	service := block(t)(one(id.Apply(t.Context(), anchor.SetAttribute("did/svc/IssuerPage", []byte("https://registry.example/cards"), year))))
 	for _, at := range []uint64{0, added, service} {
 		query := ""
 		if at != 0 {
@@ -68,7 +69,7 @@ func TestResolverOverHTTP(t *testing.T) {
 	if f, _ := get(name+"%23delegate-1", "application/did-url-dereferencing"); f.Status != 200 || !strings.Contains(f.Body, `"`+name+`#delegate-1"`) {
 		t.Errorf("a key: %+v", f)
 	}
-	block(t)(id.Deactivate(t.Context()))
+	block(t)(one(id.Apply(t.Context(), anchor.Deactivate())))
 	for _, c := range []struct {
 		path   string
 		status int

@@ -129,33 +129,33 @@ func TestLifeOfAnIdentity(t *testing.T) {
 					t.Logf("%-16s %7d gas", what, r.GasUsed)
 				}
 			}
-			step("AddKey")(i.AddKey(ctx, key, time.Hour))
+			step("AddKey")(one(i.Apply(ctx, AddKey(key, VeriKey, time.Hour))))
 			if there, revoked := published(resolve(t, registry, chain, id), key); !there || !revoked.IsZero() {
 				t.Fatal("the key is not in the document")
 			}
-			step("SetAttribute")(i.SetAttribute(ctx, "did/svc/Example", []byte("https://services.example"), time.Hour))
-			step("AddDelegate")(i.AddDelegate(ctx, "veriKey", next.Address(), time.Hour))
+			step("SetAttribute")(one(i.Apply(ctx, SetAttribute("did/svc/Example", []byte("https://services.example"), time.Hour))))
+			step("AddDelegate")(one(i.Apply(ctx, AddDelegate(next.Address(), VeriKey, time.Hour))))
 			if d := resolve(t, registry, chain, id).Document; len(d.Service) != 1 || len(d.VerificationMethod) != 4 {
 				t.Fatalf("document %+v", d)
 			}
-			step("RevokeDelegate")(i.RevokeDelegate(ctx, "veriKey", next.Address()))
-			step("RevokeAttribute")(i.RevokeAttribute(ctx, "did/svc/Example", []byte("https://services.example")))
-			step("RevokeKey")(i.RevokeKey(ctx, key))
+			step("RevokeDelegate")(one(i.Apply(ctx, RevokeDelegate(next.Address(), VeriKey))))
+			step("RevokeAttribute")(one(i.Apply(ctx, RevokeAttribute("did/svc/Example", []byte("https://services.example")))))
+			step("RevokeKey")(one(i.Apply(ctx, RevokeKey(key, VeriKey))))
 			if _, revoked := published(resolve(t, registry, chain, id), key); revoked.IsZero() {
 				t.Fatal("the key is not revoked")
 			}
-			step("ChangeOwner")(i.ChangeOwner(ctx, next.Address()))
-			_, err = i.AddKey(ctx, key, time.Hour)
+			step("ChangeOwner")(one(i.Apply(ctx, ChangeOwner(next.Address()))))
+			_, err = one(i.Apply(ctx, AddKey(key, VeriKey, time.Hour)))
 			if e := wants(t, err, Reverted); e.Revert != "bad_actor" {
 				t.Fatal(e)
 			}
 			j := registry.Identity(address, next)
-			step("Deactivate")(j.Deactivate(ctx))
+			step("Deactivate")(one(j.Apply(ctx, Deactivate())))
 			if !resolve(t, registry, chain, id).Deactivated {
 				t.Fatal("the identity is not deactivated")
 			}
 			for _, i := range []*Identity{i, j} {
-				_, err := i.AddKey(ctx, key, time.Hour)
+				_, err := one(i.Apply(ctx, AddKey(key, VeriKey, time.Hour)))
 				if e := wants(t, err, Reverted); e.Revert != "deactivated" {
 					t.Fatal(e)
 				}
@@ -228,7 +228,7 @@ func TestNodeMovesToAnotherChain(t *testing.T) {
 	r := deploy(t, chain, config(chain))
 	i := r.Identity(person(t, chain, 0).Address(), person(t, chain, 0))
 	chain.Interfere(func(_, answer []byte) []byte { return bytes.ReplaceAll(answer, []byte(`"0x539"`), []byte(`"0x1"`)) })
-	_, err := i.AddKey(context.Background(), signingKey(t), time.Hour)
+	_, err := one(i.Apply(context.Background(), AddKey(signingKey(t), VeriKey, time.Hour)))
 	wants(t, err, WrongChain)
 }
 
@@ -246,7 +246,7 @@ func TestNodeFaults(t *testing.T) {
 	} {
 		chain.Interfere(f)
 		ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
-		_, err := i.AddKey(ctx, signingKey(t), time.Hour)
+		_, err := one(i.Apply(ctx, AddKey(signingKey(t), VeriKey, time.Hour)))
 		cancel()
 		var e *Error
 		if !errors.As(err, &e) || e.Reason != NoAnswer {
@@ -262,7 +262,7 @@ func TestNodeFaults(t *testing.T) {
 	})
 	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
 	defer cancel()
-	_, err := i.AddKey(ctx, signingKey(t), time.Hour)
+	_, err := one(i.Apply(ctx, AddKey(signingKey(t), VeriKey, time.Hour)))
 	e := wants(t, err, NoAnswer)
 	if got, ok := chain.Receipt(e.Tx); !ok || !got.OK {
 		t.Error("the hash in the error is not the transaction's")
@@ -272,7 +272,7 @@ func TestNodeFaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	chain.Interfere(nil)
-	_, err = r.Identity(poor.Address(), poor).AddKey(context.Background(), signingKey(t), time.Hour)
+	_, err = one(r.Identity(poor.Address(), poor).Apply(context.Background(), AddKey(signingKey(t), VeriKey, time.Hour)))
 	wants(t, err, Unfunded)
 }
 
@@ -296,9 +296,9 @@ func TestRevertedOnTheChain(t *testing.T) {
 			sent <- struct{}{}
 		}
 	}
-	go func() { _, err := i.ChangeOwner(ctx, heir.Address()); errs <- err }()
+	go func() { _, err := one(i.Apply(ctx, ChangeOwner(heir.Address()))); errs <- err }()
 	<-sent
-	go func() { _, err := i.AddKey(ctx, signingKey(t), time.Hour); errs <- err }()
+	go func() { _, err := one(i.Apply(ctx, AddKey(signingKey(t), VeriKey, time.Hour))); errs <- err }()
 	<-sent
 	for waiting := hexUint(0); waiting < 2; { // progress is told just before a transaction is handed in
 		if err := registry.node.Call(ctx, &waiting, "eth_getTransactionCount", owner.Address().String(), "pending"); err != nil {
@@ -343,7 +343,7 @@ func TestManyAtOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for n := range 12 {
 		wg.Go(func() {
-			if _, err := i.SetAttribute(ctx, fmt.Sprintf("did/svc/S%d", n), []byte("https://a.example"), time.Hour); err != nil {
+			if _, err := one(i.Apply(ctx, SetAttribute(fmt.Sprintf("did/svc/S%d", n), []byte("https://a.example"), time.Hour))); err != nil {
 				t.Error(err)
 			}
 		})
@@ -366,7 +366,7 @@ func TestFinality(t *testing.T) {
 	}
 	r := deploy(t, chain, cfg)
 	owner := person(t, chain, 0)
-	receipt, err := r.Identity(owner.Address(), owner).AddKey(ctx, signingKey(t), time.Hour)
+	receipt, err := one(r.Identity(owner.Address(), owner).Apply(ctx, AddKey(signingKey(t), VeriKey, time.Hour)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -417,7 +417,7 @@ func TestReorganisationAfterMining(t *testing.T) {
 		}
 	}
 	key := signingKey(t)
-	receipt, err := identity.AddKey(ctx, key, time.Hour)
+	receipt, err := one(identity.Apply(ctx, AddKey(key, VeriKey, time.Hour)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -432,7 +432,7 @@ func TestReorganisationAfterMining(t *testing.T) {
 	}
 
 	base = chain.Head().Number
-	receipt, err = identity.AddKey(ctx, signingKey(t), time.Hour)
+	receipt, err = one(identity.Apply(ctx, AddKey(signingKey(t), VeriKey, time.Hour)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -466,17 +466,17 @@ func TestArgumentsAreChecked(t *testing.T) {
 	r := deploy(t, chain, config(chain))
 	owner := person(t, chain, 0)
 	i := r.Identity(owner.Address(), owner)
-	_, err := i.ChangeOwner(ctx, didethr.Address{})
+	_, err := one(i.Apply(ctx, ChangeOwner(didethr.Address{})))
 	wants(t, err, BadConfig)
-	_, err = i.AddKey(ctx, signingKey(t), time.Millisecond)
+	_, err = one(i.Apply(ctx, AddKey(signingKey(t), VeriKey, time.Millisecond)))
 	wants(t, err, BadConfig)
-	_, err = i.SetAttribute(ctx, strings.Repeat("n", 33), nil, time.Hour)
+	_, err = one(i.Apply(ctx, SetAttribute(strings.Repeat("n", 33), nil, time.Hour)))
 	wants(t, err, BadConfig)
-	_, err = i.AddKey(ctx, pubkey.FromAddress(owner.Address()), time.Hour)
+	_, err = one(i.Apply(ctx, AddKey(pubkey.FromAddress(owner.Address()), VeriKey, time.Hour)))
 	wants(t, err, BadKey)
-	_, err = i.AddKey(ctx, pubkey.Key{}, time.Hour)
+	_, err = one(i.Apply(ctx, AddKey(pubkey.Key{}, VeriKey, time.Hour)))
 	wants(t, err, BadKey)
-	_, err = r.Identity(owner.Address(), nil).Deactivate(ctx)
+	_, err = one(r.Identity(owner.Address(), nil).Apply(ctx, Deactivate()))
 	wants(t, err, BadConfig)
 	if chain.Head().Number != 1 {
 		t.Error("something was sent")
@@ -519,7 +519,7 @@ func TestSignersAreNotTrusted(t *testing.T) {
 		if name == "out of order" {
 			want = SignerFailed
 		}
-		_, err := r.Identity(owner.Address(), s).AddKey(context.Background(), signingKey(t), time.Hour)
+		_, err := one(r.Identity(owner.Address(), s).Apply(context.Background(), AddKey(signingKey(t), VeriKey, time.Hour)))
 		var e *Error
 		if !errors.As(err, &e) || e.Reason != want {
 			t.Errorf("%s: %v, want %s", name, err, want)
@@ -628,7 +628,7 @@ func TestFund(t *testing.T) {
 		t.Fatal(err)
 	}
 	var e *Error
-	if _, err := r.Identity(fresh.Address(), fresh).SetAttribute(ctx, "did/svc/X", []byte("https://x.example"), time.Hour); !errors.As(err, &e) || e.Reason != Unfunded {
+	if _, err := one(r.Identity(fresh.Address(), fresh).Apply(ctx, SetAttribute("did/svc/X", []byte("https://x.example"), time.Hour))); !errors.As(err, &e) || e.Reason != Unfunded {
 		t.Errorf("without ether: %v", err)
 	}
 	for _, wei := range []*big.Int{nil, big.NewInt(0), big.NewInt(-1)} {
@@ -639,7 +639,7 @@ func TestFund(t *testing.T) {
 	if _, err := r.Fund(ctx, payer, fresh.Address(), big.NewInt(1e16)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.Identity(fresh.Address(), fresh).SetAttribute(ctx, "did/svc/X", []byte("https://x.example"), time.Hour); err != nil {
+	if _, err := one(r.Identity(fresh.Address(), fresh).Apply(ctx, SetAttribute("did/svc/X", []byte("https://x.example"), time.Hour))); err != nil {
 		t.Errorf("with ether: %v", err)
 	}
 }

@@ -50,7 +50,7 @@ func TestNodeLiesAboutFees(t *testing.T) {
 		},
 	} {
 		chain.Interfere(f)
-		got, err := i.AddKey(ctx, signingKey(t), time.Hour)
+		got, err := one(i.Apply(ctx, AddKey(signingKey(t), VeriKey, time.Hour)))
 		if wants(t, err, FeeTooHigh); got.State != Unsent {
 			t.Errorf("%s: %+v", name, got)
 		}
@@ -65,7 +65,7 @@ func TestNodeLiesAboutFees(t *testing.T) {
 		"balance of a word": lying("eth_getBalance", func(json.RawMessage) (json.RawMessage, bool) { return json.RawMessage(`"much"`), true }),
 	} {
 		chain.Interfere(f)
-		_, err := i.AddKey(ctx, signingKey(t), time.Hour)
+		_, err := one(i.Apply(ctx, AddKey(signingKey(t), VeriKey, time.Hour)))
 		if err == nil {
 			t.Errorf("%s is believed", name)
 			continue
@@ -77,7 +77,7 @@ func TestNodeLiesAboutFees(t *testing.T) {
 	}
 	// Where twice the base fee would be too much and the fee itself is not, the cap is offered.
 	chain.Interfere(lying("eth_feeHistory", history(gwei(45))))
-	got, err := i.AddKey(ctx, signingKey(t), time.Hour)
+	got, err := one(i.Apply(ctx, AddKey(signingKey(t), VeriKey, time.Hour)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +126,7 @@ func TestStuckTransactionIsReplaced(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	key := signingKey(t)
-	got, err := r.Identity(owner.Address(), owner).AddKey(ctx, key, time.Hour)
+	got, err := one(r.Identity(owner.Address(), owner).Apply(ctx, AddKey(key, VeriKey, time.Hour)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +180,7 @@ func TestRaisingStopsAtTheCap(t *testing.T) {
 	chain.Interfere(func(request, answer []byte) []byte { seen.note(request); return answer })
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
-	_, err := r.Identity(owner.Address(), owner).AddKey(ctx, signingKey(t), time.Hour)
+	_, err := one(r.Identity(owner.Address(), owner).Apply(ctx, AddKey(signingKey(t), VeriKey, time.Hour)))
 	wants(t, err, NoAnswer)
 	if n := seen.count(); n < 2 || n > maxBumps {
 		t.Errorf("signed %d times", n)

@@ -84,7 +84,7 @@ func TestHundredsAtOnce(t *testing.T) {
 			for n := range each * len(registries) {
 				wg.Go(func() {
 					i := registries[n%len(registries)].Identity(owner.Address(), owner)
-					got, err := i.SetAttribute(ctx, fmt.Sprintf("did/svc/S%d", n), []byte("https://a.example"), time.Hour)
+					got, err := one(i.Apply(ctx, SetAttribute(fmt.Sprintf("did/svc/S%d", n), []byte("https://a.example"), time.Hour)))
 					if err != nil || got.State != Mined {
 						t.Error(n, got.State, err)
 					}
@@ -119,7 +119,7 @@ func TestTwoProcesses(t *testing.T) {
 	for n := range 40 {
 		wg.Go(func() {
 			r := []*Registry{first, &second}[n%2]
-			if _, err := r.Identity(owner.Address(), owner).SetAttribute(ctx, fmt.Sprintf("did/svc/S%d", n), []byte("https://a.example"), time.Hour); err != nil {
+			if _, err := one(r.Identity(owner.Address(), owner).Apply(ctx, SetAttribute(fmt.Sprintf("did/svc/S%d", n), []byte("https://a.example"), time.Hour))); err != nil {
 				t.Error(n, err)
 			}
 		})
@@ -142,7 +142,7 @@ func TestNodeLiesAboutNonces(t *testing.T) {
 	owner := person(t, chain, 0)
 	i := r.Identity(owner.Address(), owner)
 	for range 6 {
-		if _, err := i.AddKey(context.Background(), signingKey(t), time.Hour); err != nil {
+		if _, err := one(i.Apply(context.Background(), AddKey(signingKey(t), VeriKey, time.Hour))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -167,7 +167,7 @@ func TestNodeLiesAboutNonces(t *testing.T) {
 			return out, true
 		})
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		got, err := i.AddKey(ctx, signingKey(t), time.Hour)
+		got, err := one(i.Apply(ctx, AddKey(signingKey(t), VeriKey, time.Hour)))
 		cancel()
 		chain.Interfere(nil)
 		if tt.want == "" {
@@ -210,7 +210,7 @@ func TestNodeSaysKnownAndNeverMines(t *testing.T) {
 		time.Sleep(2500 * time.Millisecond) // longer than the longest pause
 		cancel()
 	}()
-	got, err := r.Identity(owner.Address(), owner).AddKey(ctx, signingKey(t), time.Hour)
+	got, err := one(r.Identity(owner.Address(), owner).Apply(ctx, AddKey(signingKey(t), VeriKey, time.Hour)))
 	if e := wants(t, err, NoAnswer); e.Tx == ([32]byte{}) || got.State != Pending || got.Tx != e.Tx {
 		t.Errorf("%v, %+v", e, got)
 	}
@@ -234,7 +234,7 @@ func TestNodeRefusesEveryNonce(t *testing.T) {
 		}
 		return answer
 	})
-	got, err := r.Identity(owner.Address(), owner).AddKey(context.Background(), signingKey(t), time.Hour)
+	got, err := one(r.Identity(owner.Address(), owner).Apply(context.Background(), AddKey(signingKey(t), VeriKey, time.Hour)))
 	if wants(t, err, NodeRefused); got.State != Unsent || seen.count() != 1+maxTaken {
 		t.Errorf("%q, signed %d times", got.State, seen.count())
 	}
@@ -375,7 +375,7 @@ func TestReceiptsLag(t *testing.T) {
 		seen.note(request)
 		return late(request, answer)
 	})
-	got, err := r.Identity(owner.Address(), owner).AddKey(context.Background(), signingKey(t), time.Hour)
+	got, err := one(r.Identity(owner.Address(), owner).Apply(context.Background(), AddKey(signingKey(t), VeriKey, time.Hour)))
 	if err != nil || got.State != Mined || polls != 5 {
 		t.Errorf("%v, %q after %d polls", err, got.State, polls)
 	}
@@ -395,7 +395,7 @@ func TestUnknownWordsOfNodes(t *testing.T) {
 			}
 			return answer
 		})
-		_, err := r.Identity(owner.Address(), owner).AddKey(context.Background(), signingKey(t), time.Hour)
+		_, err := one(r.Identity(owner.Address(), owner).Apply(context.Background(), AddKey(signingKey(t), VeriKey, time.Hour)))
 		if e := wants(t, err, NodeRefused); len(e.Error()) > 500 {
 			t.Error("a stranger's text is passed on unbounded")
 		}

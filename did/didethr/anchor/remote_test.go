@@ -62,7 +62,7 @@ func TestRemoteSigner(t *testing.T) {
 	for _, v := range []byte{0, 27} {
 		s := service(t, key, func(w http.ResponseWriter, sig [65]byte) { sig[64] += v; signature(w, sig) })
 		signer := remote(t, s.URL+"/sign", key.Address())
-		if _, err := r.Identity(key.Address(), signer).AddKey(context.Background(), signingKey(t), time.Hour); err != nil {
+		if _, err := one(r.Identity(key.Address(), signer).Apply(context.Background(), AddKey(signingKey(t), VeriKey, time.Hour))); err != nil {
 			t.Error(err)
 		}
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
