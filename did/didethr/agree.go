@@ -26,8 +26,8 @@ type statement[T any] interface {
 // agree asks all nodes at once for the same thing and returns what k of them say, as soon as they do. Nodes differ about which block
 // is the newest. So where no k say the same at first, all others are waited for, up to patience: whoever is the only one to have answered
 // besides an honest node would choose the block. Then each block that k know to be final by their own word is taken in turn, the
-// newest first, and the others are asked about that block. If a node has given no answer, that block is at most lag older than the
-// newest that any named.
+// newest first, and the others are asked about that block. If no more than k have answered, or not all, that block is at most
+// lag older than the newest that any named.
 func agree[T statement[T]](ctx context.Context, nodes []*node, k int, lag time.Duration, ask func(context.Context, *node, *Block) (T, error)) (T, error) {
 	var none T
 	votes := make([]vote[T], len(nodes))
@@ -70,7 +70,7 @@ func agree[T statement[T]](ctx context.Context, nodes []*node, k int, lag time.D
 // patience is how long, from the question on, the slower nodes are waited for once enough have answered and do not say the same.
 const patience = 2 * time.Second
 
-// How much older than the newest block that any operator named the agreed one may be, if an operator is silent. Nodes come to know of
+// How much older than the newest block that any operator named the agreed one may be, where one operator could have chosen it. Nodes come to know of
 // final blocks epoch by epoch, of 32 slots of 12 s each on mainnet, and one may be a whole epoch behind another that is early.
 const (
 	lagFinal  = 15 * time.Minute
@@ -164,9 +164,10 @@ func candidates[T statement[T]](votes []vote[T], k int, lag time.Duration) []Blo
 	if len(heads) < k {
 		return nil
 	}
-	// Nothing newer than the k-th can be final for k of those who have answered.
+	// Nothing newer than the k-th can be final for k of those who have answered. Where no more than k have, the oldest is the k-th, and
+	// whoever named it chose it.
 	newest, oldest := heads[k-1].Number, uint64(0)
-	if len(heads) < len(votes) {
+	if len(heads) == k || len(heads) < len(votes) {
 		oldest = heads[0].Time - min(heads[0].Time, uint64(lag/time.Second))
 	}
 	heads = slices.DeleteFunc(heads, func(b Block) bool { return b.Number > newest || b.Time < oldest })

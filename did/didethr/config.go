@@ -31,8 +31,8 @@ type Network struct {
 	// of them that say the same decide: one that is down or lies changes nothing as long as Agree others do not. 0 and 1 mean that one
 	// endpoint's word is taken ("asserted"). Agree should be more than half of the endpoints; with fewer, two different answers can both
 	// find enough voices. Where they are at different blocks, the slower ones are waited for, up to two seconds, and the newest block that
-	// Agree of them vouch for is taken; if one is silent, that block may be 15 minutes older than the newest that was named, with
-	// the finality latest one minute. Otherwise it is Disagreement.
+	// Agree of them vouch for is taken. If an endpoint is silent, or all must agree, that block may be 15 minutes older than the newest
+	// that was named, with the finality latest one minute; otherwise it is Disagreement.
 	Agree int
 	// FromBlock is the block in which the registry was deployed: nothing before it is looked at. 0 is right, if perhaps slow.
 	FromBlock uint64
