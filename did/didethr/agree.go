@@ -60,7 +60,7 @@ func agree[T statement[T]](ctx context.Context, nodes []*node, k int, lag time.D
 	}
 	switch {
 	case answered >= k:
-		return none, fault(did.Disagreement, "the operators that were asked contradict each other")
+		return none, fault(did.Disagreement, "the operators that were asked contradict each other, or are at blocks too far apart")
 	case first != nil:
 		return none, first
 	}
@@ -70,8 +70,9 @@ func agree[T statement[T]](ctx context.Context, nodes []*node, k int, lag time.D
 // patience is how long, from the question on, the slower nodes are waited for once enough have answered and do not say the same.
 const patience = 2 * time.Second
 
-// How much older than the newest block that any operator named the agreed one may be, where one operator could have chosen it. Nodes come to know of
-// final blocks epoch by epoch, of 32 slots of 12 s each on mainnet, and one may be a whole epoch behind another that is early.
+// How much older than the newest block that any operator named the agreed one may be, where one operator could have chosen it. Nodes come
+// to know of final blocks epoch by epoch, of 32 slots of 12 s each on mainnet, and one may be a whole epoch behind another that is
+// early.
 const (
 	lagFinal  = 15 * time.Minute
 	lagLatest = time.Minute
