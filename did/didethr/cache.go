@@ -130,7 +130,8 @@ type cached struct {
 
 // cache keeps the records used last, and the watched heads, because what holds under which must change together.
 type cache struct {
-	entries, bytes int // bounds
+	clock          func() time.Time // nil: no block is too far ahead
+	entries, bytes int              // bounds
 
 	mu      sync.Mutex
 	known   map[cacheKey]*list.Element // of *cached
@@ -175,9 +176,15 @@ func (c *cache) get(k cacheKey, now time.Time) (n knowledge) {
 	return n
 }
 
+// farAhead is how far a block may be ahead of the clock for others to be held against it. A verifier takes neither for good.
+const farAhead = time.Hour
+
 // accept remembers that an answer was from head. before is what the question began with: if others have got further since, head counts
 // only if it is newer.
 func (c *cache) accept(n *network, head, before Block) {
+	if c.clock != nil && int64(head.Time) > c.clock().Add(farAhead).Unix() {
+		return // or one node that once named a block of next year would make all others stale until then
+	}
 	if now := c.heads[n]; now == before || head.Number > now.Number {
 		c.heads[n] = head
 	}

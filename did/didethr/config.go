@@ -90,6 +90,7 @@ func New(c Config) (*Resolver, error) {
 	if r.now == nil {
 		r.now = time.Now
 	}
+	r.cache.clock = r.now
 	if c.MaxAge < 0 {
 		return nil, errors.New("didethr: MaxAge is negative")
 	}

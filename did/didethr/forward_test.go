@@ -162,3 +162,29 @@ func TestAttackOldBlock(t *testing.T) {
 		})
 	}
 }
+
+// TestBlockFromTheFutureShutsNobodyOut: a node that names a final block of next year is not believed for long by anybody, and its neighbour
+// goes on answering.
+func TestBlockFromTheFutureShutsNobodyOut(t *testing.T) {
+	c, _, id := busy()
+	liar := c.twin()
+	r := operators(t, 0, func(conf *Config) {
+		conf.Finality = "finalized"
+		conf.Now = func() time.Time { return unix(c.head().Time) }
+	}, liar, c)
+	liar.hold(func() {
+		for range 10 {
+			liar.mine(1)
+		}
+		liar.blocks[len(liar.blocks)-1].Time += 365 * 24 * 3600
+	})
+	if _, err := r.Resolve(t.Context(), id, did.At{}); err != nil {
+		t.Fatal(err)
+	}
+	liar.mu.Lock()
+	liar.raw = write("<html>")
+	liar.mu.Unlock()
+	if res, err := r.Resolve(t.Context(), id, did.At{}); err != nil || res.Anchor.Block != c.head().Number {
+		t.Errorf("%v", err)
+	}
+}
