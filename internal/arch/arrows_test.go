@@ -48,6 +48,7 @@ var rooms = []room{
 	{"did/didethr", []string{"did", "did/pubkey", "internal/ethrpc", "internal/strictjson", decred, multibase, keccak}},
 	{"did/didethr/anchor", []string{"did", "did/pubkey", "did/didethr", "internal/ethrpc", "internal/strictjson", decred, multibase, keccak, "golang.org/x/crypto/scrypt"}},
 	{"did/didethr/ethrtest", []string{"did/didethr", "internal/ethrpc", "internal/strictjson", goEthereum, "github.com/holiman/uint256"}},
+	{"internal/oid4vp", []string{"did", "did/pubkey", "disclosure", "disclosure/dcql", "internal/jose", "internal/jws", "internal/strictjson"}},
 	{"credential/catalogue", []string{"disclosure", "internal/strictjson"}},
 	{"credential/status", []string{"did/pubkey", "internal/jws", "internal/strictjson"}},
 	{"credential/status/boltstore", []string{"credential/status", "go.etcd.io/bbolt/..."}},
