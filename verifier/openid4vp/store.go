@@ -16,7 +16,8 @@ const (
 // Store keeps the door's transactions until they lapse. It sees random keys and
 // sealed records only: the door seals each record (AES-256-GCM, key outside the
 // store, the record's key as associated data), so whoever reads the store reads
-// no claim, and whoever writes to it can lose a transaction but not make one.
+// no claim, and whoever writes to it cannot make up a transaction. He can lose
+// one or put back an older state of it: the store's server is to be guarded.
 //
 // [Store.Replace] is the one atomic step. That a response code is used once,
 // that failed posts are counted and that one of two racing answers wins are all
