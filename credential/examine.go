@@ -65,7 +65,7 @@ func (p *Presentation) Examine(_ strictjson.Inside, b Binding, now time.Time) (x
 	default:
 		err := checkSignature(v.Holder, p.binding.alg, p.binding.sig, BindingSignature)
 		found(err)
-		v.Bound = err == nil
+		v.Bound, v.transactions = err == nil, p.binding.transactions
 	}
 	return x
 }

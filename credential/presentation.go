@@ -69,7 +69,9 @@ type binding struct {
 	aud, nonce      string
 	issued          time.Time
 	starts, expires time.Time // zero if absent
-	sdHash, claimed []byte    // as computed over what came in, and as the JWT says
+	sdHash          []byte    // as computed over what came in
+	claimed         string    // as the JWT says
+	transactions    *transactions
 }
 
 // Parse reads a presentation within limits and checks everything that needs no key and no clock. Errors are *disclosure.Error.
@@ -204,15 +206,15 @@ func (p *Presentation) readBinding() error {
 	var ok1, ok2, ok3 bool
 	b.aud, ok1 = c.Get("aud").Text() // a single string: section 4.3 of RFC 9901 allows no array
 	b.nonce, ok2 = c.Get("nonce").Text()
-	claimed, ok3 := c.Get("sd_hash").Text()
-	var errs [3]error
+	b.claimed, ok3 = c.Get("sd_hash").Text()
+	var errs [4]error
 	b.issued, errs[0] = numericDate(c.Get("iat"), "iat")
 	b.starts, errs[1] = numericDate(c.Get("nbf"), "nbf") // nothing asks for these two, but a JWT that has them means them
 	b.expires, errs[2] = numericDate(c.Get("exp"), "exp")
+	b.transactions, errs[3] = readTransactions(c)
 	if !ok1 || !ok2 || !ok3 || errors.Join(errs[:]...) != nil || b.issued.IsZero() {
 		return fail(BindingMalformed)
 	}
-	b.claimed = []byte(claimed)
 	p.binding = b
 	return nil
 }
@@ -299,7 +301,7 @@ func (k *binding) faults(b Binding, now time.Time) [len(bindingFaults)]bool {
 		!equal(k.nonce, b.Nonce),
 		k.issued.After(now.Add(b.Skew)) || k.starts.After(now.Add(b.Skew)),
 		k.issued.Before(now.Add(-b.MaxAge-b.Skew)) || !k.expires.IsZero() && !now.Before(k.expires.Add(b.Skew)),
-		subtle.ConstantTimeCompare(k.claimed, []byte(base64.RawURLEncoding.EncodeToString(k.sdHash))) != 1,
+		!equal(k.claimed, base64.RawURLEncoding.EncodeToString(k.sdHash)),
 	}
 }
 
@@ -340,6 +342,8 @@ type Verified struct {
 	// Bound tells that the holder proved to have that key, for this audience and nonce.
 	Bound bool
 	Body  *disclosure.Verified
+
+	transactions *transactions // what a binding that was verified says
 }
 
 // Verify checks everything about a presentation that an issuer's key and a clock can show: the signature by key, the disclosures,
@@ -379,7 +383,7 @@ func (p *Presentation) Verify(key pubkey.Key, b Binding, now time.Time) (*Verifi
 	if err := checkSignature(v.Holder, p.binding.alg, p.binding.sig, BindingSignature); err != nil {
 		return nil, err
 	}
-	v.Bound = true
+	v.Bound, v.transactions = true, p.binding.transactions
 	return v, nil
 }
 

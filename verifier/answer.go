@@ -32,13 +32,18 @@ func (e Expect) checkAnswer() error {
 			return &Misuse{"Expect.Linked has a list of fewer than two claims"}
 		}
 		for _, l := range group {
-			i := slices.IndexFunc(e.Query.Credentials, func(c dcql.Credential) bool { return c.ID == l.Query })
+			i := slices.IndexFunc(e.Query.Credentials, named(l.Query))
 			if i < 0 || !slices.ContainsFunc(e.Query.Credentials[i].Claims, func(c dcql.Claim) bool { return slices.Equal(c.Path, l.Path) }) {
 				return &Misuse{"Expect.Linked names a claim that Query does not ask for"}
 			}
 		}
 	}
-	return nil
+	return e.checkTransactions()
+}
+
+// named tells the credential query of that id.
+func named(id string) func(dcql.Credential) bool {
+	return func(c dcql.Credential) bool { return c.ID == id }
 }
 
 // VerifyAnswer verifies the presentations of several cards that answer one request. Each is verified as by Verify, with the claims that its
@@ -110,6 +115,9 @@ func (w *whole) run(answer Answer) (*Result, error) {
 	if err := w.belongTogether(res); err != nil {
 		return nil, err
 	}
+	if err := w.authorized(res.Cards); err != nil {
+		return nil, err
+	}
 	bound := false
 	for _, a := range w.attempts {
 		if bound = bound || a.card.Bound; !a.card.Bound {
@@ -126,7 +134,7 @@ func (w *whole) run(answer Answer) (*Result, error) {
 func (w *whole) asked(answer Answer) error {
 	total := 0
 	for id, all := range answer {
-		i := slices.IndexFunc(w.expect.Query.Credentials, func(c dcql.Credential) bool { return c.ID == id })
+		i := slices.IndexFunc(w.expect.Query.Credentials, named(id))
 		total += len(all)
 		if i < 0 || len(all) > 1 && !w.expect.Query.Credentials[i].Multiple || total > maxCards {
 			return w.reject(dcql.NotAskedFor, nil)

@@ -79,6 +79,10 @@ func (a *attempt) check(presentation []byte, res *Result) (none Card, err error)
 	if verified.IssuedAt.Before(key.from) && !verified.IssuedAt.IsZero() {
 		return none, a.reject(IssuerKeyNotYetValid) // iat came from a disclosure, so that it was not known when the key was looked up
 	}
+	transactions, err := a.authorized(verified)
+	if err != nil {
+		return none, err
+	}
 	if a.query != nil {
 		if err := a.choose(verified); err != nil {
 			return none, err
@@ -91,7 +95,7 @@ func (a *attempt) check(presentation []byte, res *Result) (none Card, err error)
 	if err := a.checkType(verified, presentation); err != nil {
 		return none, err
 	}
-	card.Issuer, card.IssuerName, card.KeyID, card.Anchor = a.issuer, acc.Name, key.id, key.anchor
+	card.Issuer, card.IssuerName, card.KeyID, card.Anchor, card.Transactions = a.issuer, acc.Name, key.id, key.anchor, transactions
 	if card.Mechanism = acc.Mechanism; card.Mechanism == "" {
 		card.Mechanism = trust.ByDID
 	}

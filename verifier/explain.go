@@ -100,6 +100,10 @@ func (x *explanation) run(presentation []byte) {
 	if s.hasKey && !v.IssuedAt.IsZero() && v.IssuedAt.Before(s.key.from) {
 		x.found(IssuerKeyNotYetValid)
 	}
+	if v.Bound {
+		_, err := x.authorized(v)
+		x.found(err)
+	}
 	x.asked(v)
 	if s.notTrusted != nil || s.notSigned != nil {
 		return

@@ -57,6 +57,8 @@ type Card struct {
 	Surplus []disclosure.Path
 	// Concealed is how many digests had no disclosure: claims that stayed hidden (and decoys, if the issuer added any).
 	Concealed int
+	// Transactions are the indexes of the strings of Expect.TransactionData that the holder authorized with this card.
+	Transactions []int
 
 	claims []shown
 }

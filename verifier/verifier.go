@@ -17,7 +17,8 @@
 //  7. The issuer's signature. Of several, one that passes steps 3 to 7 is enough.
 //  8. The disclosures: each has its form and its place, and none hides what must stand in the clear. Times and audiences that were disclosed are
 //     checked as in step 5.
-//  9. The holder's key, and the signature of the key binding by it. Then an iat that was disclosed is held against the issuer's key.
+//  9. The holder's key, and the signature of the key binding by it. Then an iat that was disclosed is held against the issuer's key, and what the
+//     holder signed of transactions against Expect.TransactionData.
 //  10. The claims that were asked for, and no others if Expect.RefuseSurplus says so.
 //  11. The rules of the type, if Config.Types is set.
 //  12. The status.
@@ -26,7 +27,7 @@
 // [Verifier.VerifyAnswer] looks at the form of an answer first: each part answers a query, and none too often. Then every card goes through steps 1 to
 // 12, in the order of the queries, and the first that fails ends it; in step 10 the claims are those of the first claim set that was shown. Then
 // comes what the answer as a whole must be: all that is required is there, and nothing else; the cards are of one holder; linked claims are
-// equal; where holders may differ, the links tie all cards together. Step 13 is made once.
+// equal; where holders may differ, the links tie all cards together; each transaction was authorized with one card. Step 13 is made once.
 //
 // [Verifier.Explain] makes the same checks, goes on after a fault, and accepts nothing.
 //
@@ -107,6 +108,10 @@ type Expect struct {
 	// Linked names claims that were asked for and must be equal: each list one value, and a value that says something: null, "", [] and {} link
 	// nothing. A list of which one claim only is shown, because its other cards were not needed, ties nothing.
 	Linked [][]Link
+	// TransactionData are the transactions that the holder was asked to authorize, each as it was sent: base64url of a JSON object (OpenID4VP 1.0 section 5.1 and
+	// appendix B.3.3.1). For each of them one card whose credential query its credential_ids name must be there, whose holder signed its hash; with Verify, the
+	// card. Card.Transactions says which did. A hash of anything else is refused: the holder has agreed to something that nobody asked here.
+	TransactionData []string
 	// RefuseSurplus rejects a presentation that discloses more than was asked. Otherwise the surplus is dropped, and its paths reported.
 	// What the issuer left in the clear beside or inside an asked claim is no surplus of the holder's.
 	RefuseSurplus bool
@@ -194,7 +199,7 @@ func (e Expect) check() error {
 			return &Misuse{"Expect.Claims has a malformed path"}
 		}
 	}
-	return nil
+	return e.checkTransactions()
 }
 
 // Verify verifies one presentation of one card. The error is *Rejection, *Inconclusive or *Misuse.
