@@ -1,0 +1,84 @@
+// A whole wallet: Credo's agent with its OpenID4VP holder. Its keys are made here and never leave; its cards are brought to it.
+import 'reflect-metadata'
+import {
+  Agent, DidsModule, JwkDidResolver, KeyDidResolver, Kms, LogLevel, SdJwtVcRecord, WebDidResolver, X509Module,
+} from '@credo-ts/core'
+import { agentDependencies, NodeInMemoryKeyManagementStorage, NodeKeyManagementService } from '@credo-ts/node'
+import { OpenId4VcModule } from '@credo-ts/openid4vc'
+import { serve } from './lines.mjs'
+import { MemoryStorageModule } from './storage.mjs'
+
+const agent = new Agent({
+  config: { allowInsecureHttpUrls: true },
+  dependencies: agentDependencies,
+  modules: {
+    storage: new MemoryStorageModule(),
+    kms: new Kms.KeyManagementModule({ backends: [new NodeKeyManagementService(new NodeInMemoryKeyManagementStorage())] }),
+    dids: new DidsModule({ resolvers: [new KeyDidResolver(), new JwkDidResolver(), new WebDidResolver()] }),
+    x509: new X509Module(),
+    openid4vc: new OpenId4VcModule(),
+  },
+})
+await agent.initialize()
+const { holder } = agent.openid4vc
+
+const resolve = ({ request, roots, origin }) =>
+  holder.resolveOpenId4VpAuthorizationRequest(request, { trustedCertificates: roots, origin })
+
+const ops = {
+  // A new key for cards, {keyId, jwk}: jwk is what an issuer puts into cnf.
+  key: async () => {
+    const { keyId, publicJwk } = await agent.kms.createKey({ type: { kty: 'EC', crv: 'P-256' } })
+    return { keyId, jwk: publicJwk }
+  },
+
+  // Whether the wallet would believe this card: {valid, why}.
+  check: async ({ card }) => {
+    const { isValid, error } = await agent.sdJwtVc.verify({ compactSdJwtVc: card })
+    return { valid: isValid, why: error?.message ?? '' }
+  },
+
+  // Takes a card as it is, unchecked: what the wallet of somebody who cheats would hold.
+  hold: async ({ card, keyId }) => {
+    const record = new SdJwtVcRecord({ credentialInstances: [{ compactSdJwtVc: card, kmsKeyId: keyId }] })
+    return (await agent.sdJwtVc.store({ record })).id
+  },
+
+  forget: async () => {
+    for (const { id } of await agent.sdJwtVc.getAll()) await agent.sdJwtVc.deleteById(id)
+  },
+
+  // What the wallet makes of a request: who asks, and whether it has what is asked for.
+  read: async (args) => {
+    const { verifier, dcql, authorizationRequestPayload, signedAuthorizationRequest, transactionData } = await resolve(args)
+    return {
+      prefix: verifier.clientIdPrefix,
+      clientId: verifier.effectiveClientId,
+      signed: signedAuthorizationRequest !== undefined,
+      satisfiable: dcql?.queryResult.can_be_satisfied ?? false,
+      request: authorizationRequestPayload,
+      transactionData: transactionData?.length ?? 0,
+    }
+  },
+
+  // Answers a request with what the wallet chooses, to where the request says. What came back: {ok, status, body, redirect, sent}.
+  answer: async (args) => {
+    const asked = await resolve(args)
+    const done = await holder.acceptOpenId4VpAuthorizationRequest({
+      authorizationRequestPayload: asked.authorizationRequestPayload,
+      origin: args.origin,
+      dcql: { credentials: holder.selectCredentialsForDcqlRequest(asked.dcql.queryResult) },
+      transactionData: asked.transactionData?.map(({ matchedCredentialIds: [credentialId] }) => ({ credentialId })),
+    })
+    return {
+      ok: done.ok,
+      status: done.serverResponse?.status,
+      body: done.serverResponse?.body,
+      redirect: done.redirectUri ?? '',
+      sent: done.authorizationResponse,
+      plain: done.authorizationResponsePayload,
+    }
+  },
+}
+
+await serve(ops)
