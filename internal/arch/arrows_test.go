@@ -69,6 +69,7 @@ var rooms = []room{
 	{"testvectors/generate", []string{decred, keccak}},
 	{"testvectors/requirements", []string{"testvectors"}},
 	{"testvectors/interop", nil},
+	{"testvectors/interop/openid4vp", nil},
 	{"testvectors/shim", []string{"disclosure", "disclosure/dcql", "did", "did/pubkey", "did/didkey", "did/didjwk", "did/didweb", "did/didethr", "credential", "credential/status", "verifier", "verifier/trust", "internal/strictjson"}},
 }
 
