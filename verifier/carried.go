@@ -23,7 +23,7 @@ type carriedCard struct {
 
 type carriedClaim struct {
 	Path  disclosure.Path
-	Value json.RawMessage
+	Value []byte // in base64: JSON in JSON would be written anew, and not as the issuer wrote it
 }
 
 // Carry writes a result for [Carried], with its claims: whoever keeps what it returns has to seal it. It is for package openid4vp, whose request may be

@@ -20,7 +20,7 @@ func TestCarriedResultIsTheSame(t *testing.T) {
 		Query: "id", Type: "t", Issuer: "did:example:1", IssuerName: "Registry", Mechanism: trust.ByDID, KeyID: "did:example:1#k", Status: &valid, StatusAt: at,
 		SignedAt: at, Expires: at, Anchor: did.Anchor{Chain: "0x539", Block: 7, Hash: [32]byte{1, 2}, Time: at, Trust: "asserted"},
 		Surplus: []disclosure.Path{{"x", 3, nil}}, Concealed: 4,
-		claims: []shown{{disclosure.Path{"Full Name"}, []byte(`"Pema <Example>"`)}, {disclosure.Path{"list", nil, 0}, []byte(`[1,2.50]`)}},
+		claims: []shown{{disclosure.Path{"Full Name"}, []byte(`"Pema <Example>"`)}, {disclosure.Path{"list", nil, 0}, []byte(`[1, 2.50 ]`)}},
 	}, {Query: "other"}}}
 	text, err := r.Carry(strictjson.Inside{})
 	if err != nil {
@@ -30,12 +30,6 @@ func TestCarriedResultIsTheSame(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range got.Cards[0].claims { // JSON writes the same text in other characters
-		if name, _ := got.Cards[0].Text("Full Name"); name != "Pema <Example>" {
-			t.Errorf("%v: %q", c.path, name)
-		}
-	}
-	got.Cards[0].claims[0].value = r.Cards[0].claims[0].value
 	if !reflect.DeepEqual(got, r) {
 		t.Errorf("got  %#v\nwant %#v", got, r)
 	}
