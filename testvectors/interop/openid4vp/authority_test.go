@@ -127,7 +127,8 @@ func serve(t testing.TB) *server {
 	}
 	s := &server{handler: http.NotFoundHandler()}
 	h := httptest.NewUnstartedServer(s)
-	h.TLS = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{c.certify(t, key.Public(), "localhost").Raw}, PrivateKey: key}}}
+	chain := [][]byte{c.certify(t, key.Public(), "localhost").Raw, c.root.Raw} // the browser looks for the root in what the server sends
+	h.TLS = &tls.Config{Certificates: []tls.Certificate{{Certificate: chain, PrivateKey: key}}}
 	h.StartTLS()
 	t.Cleanup(h.Close)
 	_, port, err := net.SplitHostPort(h.Listener.Addr().String())
