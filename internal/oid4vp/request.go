@@ -58,13 +58,46 @@ func ParseRequest(payload []byte) (*Request, error) {
 	if err != nil || v.Kind() != strictjson.Object {
 		return nil, fail(RequestMalformed, "no JSON object, or a member twice")
 	}
-	return readRequest(v)
+	return readRequest(v, v.Get("client_id"))
 }
 
-func readRequest(v strictjson.Value) (*Request, error) {
+// ParseData reads what the Digital Credentials API hands to a wallet (appendix A.3): a request object, for Verify, or an unsigned request, whose client_id
+// and expected_origins are ignored because nobody stands for them.
+func ParseData(data []byte) (object string, r *Request, err error) {
+	if len(data) > maxObject {
+		return "", nil, fail(RequestTooLarge, "")
+	}
+	v, err := strictjson.Parse(data, strictjson.Limits{Bytes: maxObject, Depth: 16})
+	if err != nil || v.Kind() != strictjson.Object {
+		return "", nil, fail(RequestMalformed, "no JSON object, or a member twice")
+	}
+	if signed := v.Get("request"); signed.Exists() {
+		if object, ok := signed.Text(); ok && v.Len() == 1 {
+			return object, nil, nil
+		}
+		return "", nil, fail(RequestMalformed, "request is no text, or does not stand alone")
+	}
+	if len(data) > MaxRequest {
+		return "", nil, fail(RequestTooLarge, "")
+	}
+	r, err = readRequest(v, strictjson.Value{})
+	if err != nil {
+		return "", nil, err
+	}
+	if !r.Mode.InBrowser() {
+		return "", nil, fail(ModeUnsupported, "")
+	}
+	r.ExpectedOrigins = nil
+	return "", r, nil
+}
+
+func readRequest(v, clientID strictjson.Value) (*Request, error) {
 	r, f := &Request{}, &fields{of: v}
-	var client, kind, mode string
-	f.text("client_id", &client)
+	client, ok := clientID.Text()
+	if clientID.Exists() && (!ok || client == "") {
+		return nil, fail(ClientIDMalformed, "client_id is no text, or an empty one")
+	}
+	var kind, mode string
 	f.text("response_type", &kind)
 	f.text("response_mode", &mode)
 	f.text("response_uri", &r.ResponseURI)
