@@ -1,8 +1,28 @@
-// Package dcql reads and answers queries in the Digital Credentials Query Language (OpenID for Verifiable Presentations 1.0, section 6): which
-// credentials a verifier asks for, and which claims of each.
+// Package dcql reads, writes and answers queries in the Digital Credentials Query Language (OpenID for Verifiable Presentations 1.0, sections 6
+// and 7): which credentials a verifier asks for, and which claims of each.
 //
-// A holder gives [Query.Match] what is in the wallet and gets the smallest answer; a verifier gives [Query.Satisfied] what was shown. Queries come
-// from strangers: they are bounded in size, and matching is linear in queries, candidates and their claims.
+// A holder gives [Query.Match] what is in the wallet and gets the smallest answer, or shows the citizen all [Query.Matches] to choose from; a
+// verifier gives [Query.Satisfied] what was shown. Queries come from strangers: they are bounded in size, matching is linear in queries,
+// candidates and their claims, and the search for the smallest answer has a bound.
+//
+// # Where the text leaves a choice
+//
+//   - A second claims query for a path is ignored, as section 6.1 wants of wallets; of one combination the first counts, with its values.
+//   - An empty claim set is refused, since whatever is shown would satisfy it, and so are an empty list of values and an empty option.
+//   - An empty meta asks for any type (section 6.1). A meta for dc+sd-jwt with other members only lacks vct_values, which appendix B.3.5 requires.
+//   - A claim that is null is there; a claim of value null is named by no values.
+//   - Types match as they are written. A wallet may show a type that extends one that is asked for (appendix B.3.5); this one does not, because the
+//     verifier relies on the type that it named.
+//   - An index counts the elements that a reader sees (RFC 9901 section 7.1 removes the hidden ones), so that the same element can have another index
+//     in a wallet and before a verifier. Where elements can be hidden, ask with null, and with values if one of them is meant.
+//
+// # Trusted authorities
+//
+// What a wallet shows only to those who will accept it (section 6.1.1). aki, etsi_tl and openid_federation are compared as strings with what the caller
+// knows of a candidate: [AuthorityKeyIDs] gives the first, the others need a list or a federation and are for the caller. Issuers that are
+// anchored by a DID have no such authority; for them there is [AuthorityIssuer], which names issuers by iss. A wallet that does not know a type
+// would find no card, so that a verifier takes what a wallet may not know out of a query with [Query.Knowing] before it is sent. In each case it
+// decides by itself whom it trusts, and checks the authorities again.
 package dcql
 
 import (
@@ -60,12 +80,8 @@ type Credential struct {
 	Unbound     bool        // require_cryptographic_holder_binding is false
 	Claims      []Claim     // none: no claim that could be hidden is asked for
 	ClaimSets   [][]int     // indexes into Claims, the preferred set first; none: all claims
-}
 
-// Authority is a kind of authority and identifiers of that kind (section 6.1.1).
-type Authority struct {
-	Type   string
-	Values []string
+	meta json.RawMessage // of other formats
 }
 
 // Claim asks for a claim (section 6.3).
@@ -194,6 +210,8 @@ func readCredential(v strictjson.Value) (c Credential, err error) {
 		if c.Types, err = texts(meta, "vct_values", meta.Len() > 0); err != nil {
 			return c, err
 		}
+	} else {
+		c.meta = slices.Clone(meta.Raw())
 	}
 	if c.Multiple, err = boolean(v, "multiple", false); err != nil {
 		return c, err
@@ -251,9 +269,6 @@ func (c *Credential) readClaims(v strictjson.Value) error {
 			n, known := byID[id]
 			if !ok || !known {
 				return malformed("a claim set names a claim that is not there")
-			}
-			if slices.Contains(set, n) {
-				return malformed("a claim set names a claim twice")
 			}
 			if !c.pointsTo(c.Claims[n].Path, set) {
 				set = append(set, n)

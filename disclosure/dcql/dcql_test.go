@@ -77,8 +77,8 @@ func TestQueriesThatAreRefused(t *testing.T) {
 		"a path of 17": claims(`{"path":["x"` + strings.Repeat(`,"x"`, 16) + `]}`), "a set of nothing": credential(`,"claims":[{"id":"x","path":["x"]}],"claim_sets":[["x"],[]]`),
 		"values empty": claims(`{"path":["x"],"values":[]}`), "a value null": claims(`{"path":["x"],"values":[null]}`), "a value 1.0": claims(`{"path":["x"],"values":[1.0]}`), "a value that is a list": claims(`{"path":["x"],"values":[[]]}`),
 		"sets without claims": credential(`,"claim_sets":[["x"]]`), "sets and a claim without an id": credential(`,"claims":[{"path":["x"]}],"claim_sets":[["x"]]`),
-		"a set of what is not there": credential(`,"claims":[{"id":"x","path":["x"]}],"claim_sets":[["y"]]`), "a claim twice in a set": credential(`,"claims":[{"id":"x","path":["x"]}],"claim_sets":[["x","x"]]`),
-		"two claims of one id": claims(`{"id":"x","path":["x"]},{"id":"x","path":["y"]}`), "sets empty": credential(`,"claims":[{"id":"x","path":["x"]}],"claim_sets":[]`),
+		"a set of what is not there": credential(`,"claims":[{"id":"x","path":["x"]}],"claim_sets":[["y"]]`),
+		"two claims of one id":       claims(`{"id":"x","path":["x"]},{"id":"x","path":["y"]}`), "sets empty": credential(`,"claims":[{"id":"x","path":["x"]}],"claim_sets":[]`),
 		"credential_sets empty":          `{"credentials":[{"id":"a","format":"x","meta":{}}],"credential_sets":[]}`,
 		"a set without options":          `{"credentials":[{"id":"a","format":"x","meta":{}}],"credential_sets":[{}]}`,
 		"an empty option":                `{"credentials":[{"id":"a","format":"x","meta":{}}],"credential_sets":[{"options":[[]]}]}`,
@@ -136,6 +136,7 @@ func TestClaims(t *testing.T) {
 		"no set":                         {`,"claims":[{"id":"b","path":["x"]},{"id":"c","path":["y"]}],"claim_sets":[["b"],["c"]]`, ``},
 		"one path twice":                 {`,"claims":[{"path":["n"]},{"path":["n"],"values":[7]},{"path":["ok"]}]`, `[["n"],["ok"]]`},
 		"one path twice in a set":        {`,"claims":[{"id":"a","path":["n"]},{"id":"b","path":["n"],"values":[7]},{"id":"c","path":["ok"]}],"claim_sets":[["a","b","c"]]`, `[["n"],["ok"]]`},
+		"one claim twice in a set":       {`,"claims":[{"id":"a","path":["n"]},{"id":"b","path":["ok"]}],"claim_sets":[["a","b","a"]]`, `[["n"],["ok"]]`},
 		"the second of them alone":       {`,"claims":[{"id":"a","path":["n"]},{"id":"b","path":["n"]}],"claim_sets":[["b"]]`, `[["n"]]`},
 		"one path with different values": {`,"claims":[{"id":"a","path":["n"],"values":[2]},{"id":"b","path":["n"],"values":[1]}],"claim_sets":[["a"],["b"]]`, `[["n"]]`},
 	} {
@@ -201,10 +202,11 @@ func TestCredentialSets(t *testing.T) {
 		wallet []dcql.Candidate
 		want   []string
 	}{
-		"the first option": {[]dcql.Candidate{extra, marriage, father, mother, guardian}, []string{"m", "f", "w"}},
-		"the second":       {[]dcql.Candidate{extra, father, mother, guardian}, []string{"g"}},
-		"neither":          {[]dcql.Candidate{extra, father, mother}, nil},
-		"nothing":          {nil, nil},
+		"the smaller option": {[]dcql.Candidate{extra, marriage, father, mother, guardian}, []string{"g"}},
+		"the larger one":     {[]dcql.Candidate{extra, marriage, father, mother}, []string{"m", "f", "w"}},
+		"the only one":       {[]dcql.Candidate{extra, father, mother, guardian}, []string{"g"}},
+		"neither":            {[]dcql.Candidate{extra, father, mother}, nil},
+		"nothing":            {nil, nil},
 	} {
 		choices, err := parse(t, birth).Match(c.wallet)
 		var got []string

@@ -1,7 +1,6 @@
 package dcql
 
 import (
-	"encoding/json"
 	"slices"
 
 	"github.com/khyer/khyer/disclosure"
@@ -12,87 +11,116 @@ import (
 type Candidate struct {
 	ID           string // the caller's own
 	Format, Type string
-	Claims       []byte      // a JSON object: the processed payload
-	Authorities  []Authority // what is known of who certifies its issuer
-	Unbound      bool        // no proof of the holder's key can be, or was, given
+	Claims       []byte            // a JSON object: the processed payload
+	Authorities  []Authority       // what is known of who certifies its issuer, AuthorityIssuer apart: that is in Claims
+	Unbound      bool              // no proof of the holder's key can be, or was, given
+	Hidden       []disclosure.Path // in a wallet: the claims that are shown only if they are disclosed, as disclosure.Verified.Revealed lists them
 }
 
-// Choice is a credential to be shown in answer to one credential query, and the claims to reveal. Reveal is empty if none is asked for.
+// Choice is a credential to be shown in answer to one credential query, and what to show of it.
 type Choice struct {
 	Query, Candidate string
-	Reveal           []disclosure.Path
+	// Reveal are the paths that the query asks for, of the claim set that was taken. Empty if it asks for no claim.
+	Reveal []disclosure.Path
+	// Disclose are those of the candidate's Hidden that the answer needs, for credential.Showing: the claims asked for, what contains them, and what
+	// is in them (section 7.2: an object is selected with its sub-claims). Of the elements that null selects, only those with a value that is
+	// asked for (section 6.4.1: the others count as if they were not there).
+	Disclose []disclosure.Path
 }
 
-// Matches returns, for each credential query by its id, every candidate that answers it by itself, in the order of candidates, each with the fewest
-// claims: those of the first claim set that it has.
+// Matches returns, for each credential query by its id, every candidate that answers it by itself, in the order of candidates, each with the claims
+// of the first claim set that it has (section 6.4.1).
 func (q *Query) Matches(candidates []Candidate) map[string][]Choice {
-	parsed := make([]strictjson.Value, len(candidates))
-	for i, c := range candidates {
-		// A candidate is the caller's own; what is no object matches nothing.
-		if v, err := strictjson.Parse(c.Claims, strictjson.Limits{Bytes: len(c.Claims), Depth: 1 << 10}); err == nil {
-			parsed[i] = v
+	out := make(map[string][]Choice, len(q.Credentials))
+	for i, found := range q.find(candidates) {
+		c := &q.Credentials[i]
+		for _, m := range found {
+			out[c.ID] = append(out[c.ID], c.choice(&candidates[m.candidate], m))
 		}
 	}
-	out := make(map[string][]Choice, len(q.Credentials))
-	for i := range q.Credentials {
-		c := &q.Credentials[i]
-		for j := range candidates {
-			if reveal, ok := c.match(&candidates[j], parsed[j]); ok {
-				out[c.ID] = append(out[c.ID], Choice{c.ID, candidates[j].ID, reveal})
+	return out
+}
+
+// found is a candidate that answers a credential query by itself.
+type found struct {
+	candidate int
+	set       int   // the claim set, 0 if there are none
+	claims    []int // what is asked for: indexes into Claims
+	root      strictjson.Value
+}
+
+// find returns for each credential query what answers it, in the order of candidates.
+func (q *Query) find(candidates []Candidate) [][]found {
+	out := make([][]found, len(q.Credentials))
+	for j := range candidates {
+		// A candidate is the caller's own; what is no object matches nothing.
+		v, err := strictjson.Parse(candidates[j].Claims, strictjson.Limits{Bytes: len(candidates[j].Claims), Depth: 1 << 10})
+		if err != nil {
+			continue
+		}
+		for i := range q.Credentials {
+			if m, ok := q.Credentials[i].match(&candidates[j], v); ok {
+				m.candidate = j
+				out[i] = append(out[i], m)
 			}
 		}
 	}
 	return out
 }
 
-// Match returns the smallest answer: for each credential that must be shown, the first candidate that matches. Of credential sets that are required
-// the first option that can be satisfied is taken, and optional ones are left out. The error is *Error with NotSatisfied: then nothing may be
-// shown (section 6.4.2).
-func (q *Query) Match(candidates []Candidate) ([]Choice, error) {
-	matches := q.Matches(candidates)
-	asked, err := q.needed(func(id string) bool { return len(matches[id]) > 0 })
-	if err != nil {
-		return nil, err
+func (c *Credential) choice(of *Candidate, m found) Choice {
+	reveal := make([]disclosure.Path, len(m.claims))
+	for i, n := range m.claims {
+		reveal[i] = c.Claims[n].Path
 	}
-	var out []Choice
-	for _, c := range q.Credentials {
-		if slices.Contains(asked, c.ID) {
-			out = append(out, matches[c.ID][0])
-		}
-	}
-	return out, nil
+	return Choice{c.ID, of.ID, reveal, c.disclose(of.Hidden, m)}
 }
 
-// needed returns the ids of a smallest set of credential queries that satisfies the whole query.
-func (q *Query) needed(has func(id string) bool) (ids []string, err error) {
-	if len(q.Sets) == 0 {
-		for _, c := range q.Credentials {
-			if !has(c.ID) {
-				return nil, &Error{Reason: NotSatisfied, Query: c.ID}
+// match tells whether a candidate answers the query, and with which claims.
+func (c *Credential) match(of *Candidate, claims strictjson.Value) (m found, ok bool) {
+	if c.Format != FormatSDJWT || of.Format != c.Format || claims.Kind() != strictjson.Object || of.Unbound && !c.Unbound ||
+		len(c.Types) > 0 && !slices.Contains(c.Types, of.Type) || !c.certified(of, claims) {
+		return m, false
+	}
+	m.root = claims
+	if len(c.ClaimSets) == 0 {
+		m.claims = make([]int, len(c.Claims))
+		for i := range c.Claims {
+			if !c.Claims[i].in(claims) {
+				return m, false
 			}
-			ids = append(ids, c.ID)
+			m.claims[i] = i
 		}
-		return ids, nil
+		return m, true
 	}
-	for _, s := range q.Sets {
-		if s.Optional {
-			continue
+	known := make([]int8, len(c.Claims)) // 0 not looked at, 1 there, -1 not
+	for n, set := range c.ClaimSets {
+		if !slices.ContainsFunc(set, func(n int) bool {
+			if known[n] == 0 {
+				known[n] = -1
+				if c.Claims[n].in(claims) {
+					known[n] = 1
+				}
+			}
+			return known[n] < 0
+		}) {
+			m.set, m.claims = n, set
+			return m, true
 		}
-		n := slices.IndexFunc(s.Options, func(option []string) bool {
-			return !slices.ContainsFunc(option, func(id string) bool { return !has(id) })
-		})
-		if n < 0 {
-			return nil, &Error{Reason: NotSatisfied, Query: s.Options[0][0], Detail: "no option of a credential set"}
-		}
-		ids = append(ids, s.Options[n]...)
 	}
-	return ids, nil
+	return m, false
+}
+
+// in tells whether a claim is there, with one of the values if any are named.
+func (c *Claim) in(claims strictjson.Value) bool {
+	found, ok := selected(claims, c.Path)
+	return ok && (len(c.Values) == 0 || slices.ContainsFunc(found, c.has))
 }
 
 // Satisfied says whether what was shown, by the id of the credential query that it answers, is what was asked for: each answers its query,
 // none that was not asked for is there, no more than one unless multiple, and no required credential is missing. With credential sets, what is
-// asked for are the credentials of an option that was shown as a whole. Whether the credentials are genuine is not its business. The error
-// is *Error with NotSatisfied or NotAskedFor.
+// asked for are the credentials of an option that was shown as a whole. Whether the credentials are genuine is not its business, nor may a check
+// rest on values that a query names (section 6.4.1): look at the claim. The error is *Error with NotSatisfied or NotAskedFor.
 func (q *Query) Satisfied(shown map[string][]Candidate) error {
 	for id, all := range shown {
 		i := slices.IndexFunc(q.Credentials, func(c Credential) bool { return c.ID == id })
@@ -117,99 +145,50 @@ func (q *Query) Satisfied(shown map[string][]Candidate) error {
 		}
 	}
 	has := func(id string) bool { return len(shown[id]) > 0 }
-	if _, err := q.needed(has); err != nil || len(q.Sets) == 0 {
+	if err := q.complete(has); err != nil || len(q.Sets) == 0 {
 		return err
 	}
-	return q.ofOptions(shown, has)
+	return q.ofOptions(has)
 }
 
-// ofOptions checks that all that was shown belongs to options of credential sets that are there as a whole (section 6.4.2). Half of another option
-// was asked for by nobody, nor was a credential that no set names.
-func (q *Query) ofOptions(shown map[string][]Candidate, has func(id string) bool) error {
-	whole := map[string]bool{}
-	for _, s := range q.Sets {
-		for _, option := range s.Options {
-			if slices.ContainsFunc(option, func(id string) bool { return !has(id) }) {
-				continue
-			}
-			for _, id := range option {
-				whole[id] = true
+// complete checks that nothing that is required is missing (section 6.4.2).
+func (q *Query) complete(has func(id string) bool) error {
+	if len(q.Sets) == 0 {
+		for _, c := range q.Credentials {
+			if !has(c.ID) {
+				return &Error{Reason: NotSatisfied, Query: c.ID}
 			}
 		}
 	}
-	for _, c := range q.Credentials { // in the order of the query, so that the same answer has the same error
-		if has(c.ID) && !whole[c.ID] {
-			return &Error{Reason: NotAskedFor, Query: c.ID, Detail: "of no option that is there as a whole"}
+	for _, s := range q.Sets {
+		if !s.Optional && !slices.ContainsFunc(s.Options, func(option []string) bool { return whole(option, has) }) {
+			return &Error{Reason: NotSatisfied, Query: slices.Concat(s.Options...)[0], Detail: "no option of a credential set"}
 		}
 	}
 	return nil
 }
 
-// match tells whether a candidate answers the query, and with which claims.
-func (c *Credential) match(of *Candidate, claims strictjson.Value) ([]disclosure.Path, bool) {
-	if c.Format != FormatSDJWT || of.Format != c.Format || claims.Kind() != strictjson.Object || of.Unbound && !c.Unbound ||
-		len(c.Types) > 0 && !slices.Contains(c.Types, of.Type) || !c.certified(of) {
-		return nil, false
-	}
-	if len(c.ClaimSets) == 0 {
-		reveal := make([]disclosure.Path, 0, len(c.Claims))
-		for i := range c.Claims {
-			if !c.Claims[i].in(claims) {
-				return nil, false
-			}
-			reveal = append(reveal, c.Claims[i].Path)
-		}
-		return reveal, true
-	}
-	known := make([]int8, len(c.Claims)) // 0 not looked at, 1 there, -1 not
-	for _, set := range c.ClaimSets {
-		reveal := make([]disclosure.Path, 0, len(set))
-		for _, n := range set {
-			if known[n] == 0 {
-				known[n] = -1
-				if c.Claims[n].in(claims) {
-					known[n] = 1
+func whole(option []string, has func(id string) bool) bool {
+	return !slices.ContainsFunc(option, func(id string) bool { return !has(id) })
+}
+
+// ofOptions checks that all that was shown belongs to options of credential sets that are there as a whole (section 6.4.2). Half of another option
+// was asked for by nobody, nor was a credential that no set names.
+func (q *Query) ofOptions(has func(id string) bool) error {
+	asked := map[string]bool{}
+	for _, s := range q.Sets {
+		for _, option := range s.Options {
+			if whole(option, has) {
+				for _, id := range option {
+					asked[id] = true
 				}
 			}
-			if known[n] < 0 {
-				break
-			}
-			reveal = append(reveal, c.Claims[n].Path)
-		}
-		if len(reveal) == len(set) {
-			return reveal, true
 		}
 	}
-	return nil, false
-}
-
-func (c *Credential) certified(of *Candidate) bool {
-	if len(c.Authorities) == 0 {
-		return true
-	}
-	for _, want := range c.Authorities {
-		for _, have := range of.Authorities {
-			if want.Type == have.Type && slices.ContainsFunc(want.Values, func(v string) bool { return slices.Contains(have.Values, v) }) {
-				return true
-			}
+	for _, c := range q.Credentials { // in the order of the query, so that the same answer has the same error
+		if has(c.ID) && !asked[c.ID] {
+			return &Error{Reason: NotAskedFor, Query: c.ID, Detail: "of no option that is there as a whole"}
 		}
 	}
-	return false
-}
-
-// in tells whether a claim is there, with one of the values if any are named.
-func (c *Claim) in(claims strictjson.Value) bool {
-	found, ok := selected(claims, c.Path)
-	if !ok {
-		return false
-	}
-	if len(c.Values) == 0 {
-		return true
-	}
-	for _, v := range found {
-		if slices.ContainsFunc(c.Values, func(want json.RawMessage) bool { return equal(v, want) }) {
-			return true
-		}
-	}
-	return false
+	return nil
 }
