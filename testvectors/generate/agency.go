@@ -29,6 +29,8 @@ type scene struct {
 	by        string // the issuer, in the answer
 	keyID     string
 	surplus   string
+	signed    string     // transactions, in the answer
+	more      members    // of the request
 	serialize func(*jws) // JWS JSON serialisation, and what is changed in it
 	general   bool
 }
@@ -87,12 +89,13 @@ func (g *generator) scene(fault, section, why string, expect members, change fun
 	if s.lists != nil {
 		request.set("status_lists", s.lists.text())
 	}
+	request = append(request, s.more...)
 	if expect[0].value == `"accept"` {
 		claims := s.want
 		if claims == "" {
 			claims = `{"full_name":"Pema Lhamo"}`
 		}
-		expect = append(expect, member{"cards", `[{"claims":` + claims + `,"issuer":` + quote(s.by) + `,"key_id":` + quote(s.keyID) + `,"status":0,"surplus":` + s.surplus + `}]`})
+		expect = append(expect, member{"cards", `[{"claims":` + claims + `,"issuer":` + quote(s.by) + `,"key_id":` + quote(s.keyID) + `,"status":0,"surplus":` + s.surplus + s.signed + `}]`})
 	}
 	g.put(vector{s.name, section, why, "vc.verify", json.RawMessage(request.text()), json.RawMessage(expect.text())})
 }

@@ -18,6 +18,7 @@ func (g *generator) answers() {
 		shown     map[string][]*card
 		query     string
 		types     string
+		asked     members // further members of expect
 	}
 	put := func(fault, why string, expect members, change func(*parts)) {
 		name := "verifier/answer-" + fault
@@ -42,7 +43,7 @@ func (g *generator) answers() {
 		request := members{
 			{"presentations", shown.text()}, {"resolver", members{{issuer, document(issuer, "key-1", registry)}}.text()},
 			{"issuers", `[{"did":` + quote(issuer) + `,"types":` + p.types + `}]`},
-			{"expect", members{{"audience", quote(audience)}, {"nonce", quote(nonce)}, {"query", p.query}}.text()}, {"now", fmt.Sprint(now)}, {"clock_skew_s", fmt.Sprint(skew)},
+			{"expect", append(members{{"audience", quote(audience)}, {"nonce", quote(nonce)}, {"query", p.query}}, p.asked...).text()}, {"now", fmt.Sprint(now)}, {"clock_skew_s", fmt.Sprint(skew)},
 		}
 		if expect[0].value == `"accept"` {
 			one := func(query, claims string) string {
@@ -86,4 +87,22 @@ func (g *generator) answers() {
 		p.types = `["https://registry.example/types/person"]`
 	})
 	put("with-an-expired-card", "one card is over", stranger("expired"), func(p *parts) { p.blood.payload.set("exp", fmt.Sprint(now-60)) })
+	linked := func(p *parts) {
+		p.blood.bound(karma)
+		p.id.sd, p.id.shown, p.id.found = nil, nil, nil
+		p.id.reveal("full_name", `"Pema Lhamo"`)
+		p.asked = members{{"different_holders", "true"}, {"linked", `[[{"query":"id","path":["full_name"]},{"query":"blood","path":["blood_group"]}]]`}}
+	}
+	put("with-linked-claims-that-differ", "cards of two people, whom only the linked claims tie together", known("linked_claims_differ"), linked)
+	put("with-cards-that-nothing-ties", "one of the linked claims says nothing", known("linked_claims_differ"), func(p *parts) {
+		linked(p)
+		p.id.sd, p.id.shown = nil, nil
+		p.id.reveal("full_name", `""`)
+		p.blood.sd, p.blood.shown = nil, nil
+		p.blood.reveal("blood_group", `""`)
+	})
+	put("without-the-proof-of-the-holder", "the query asks for none, and the answer says what was left out", append(accept(), member{"skipped", `["key_binding_not_checked"]`}), func(p *parts) {
+		p.id.kb, p.blood.kb = nil, nil
+		p.query = strings.ReplaceAll(query, `"meta"`, `"require_cryptographic_holder_binding":false,"meta"`)
+	})
 }

@@ -88,6 +88,8 @@ func generate() map[string][]byte {
 	g.statuses()
 	g.queries()
 	g.answers()
+	g.verdicts()
+	g.transactions()
 	g.dids()
 	g.ethrFaults()
 	g.ethrDocuments()

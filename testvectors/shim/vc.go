@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/khyer/khyer/credential"
-	"github.com/khyer/khyer/did"
 	"github.com/khyer/khyer/disclosure"
 	"github.com/khyer/khyer/disclosure/dcql"
 	"github.com/khyer/khyer/internal/strictjson"
@@ -28,11 +27,15 @@ func verifyVC(ctx context.Context, r *request) (answer, error) {
 		return nil, err
 	}
 	want, several := q.want, q.want.Query != nil
-	var res *verifier.Result
-	if several {
-		res, err = v.VerifyAnswer(ctx, q.answer, want)
-	} else {
-		res, err = v.Verify(ctx, q.presentation, want)
+	verify := func() (*verifier.Result, error) {
+		if several {
+			return v.VerifyAnswer(ctx, q.answer, want)
+		}
+		return v.Verify(ctx, q.presentation, want)
+	}
+	res, err := verify()
+	if err == nil && q.again {
+		res, err = verify()
 	}
 	if err != nil {
 		return nil, err
@@ -58,8 +61,11 @@ func verifyVC(ctx context.Context, r *request) (answer, error) {
 		if several {
 			cards[len(cards)-1]["query"] = c.Query
 		}
+		if len(want.TransactionData) > 0 {
+			cards[len(cards)-1]["transactions"] = append([]int{}, c.Transactions...)
+		}
 	}
-	return answer{"cards": cards}, nil
+	return answer{"cards": cards, "skipped": append([]verifier.Reason{}, res.Skipped...)}, nil
 }
 
 // verification is what a request of vc.verify asks.
@@ -68,6 +74,7 @@ type verification struct {
 	want         verifier.Expect
 	presentation []byte          // with want.Type
 	answer       verifier.Answer // with want.Query
+	again        bool            // the answer is that of the second of two equal requests to one verifier
 }
 
 func (r *request) verification() (q verification, err error) {
@@ -85,7 +92,11 @@ func (r *request) verification() (q verification, err error) {
 	}
 	q.want = verifier.Expect{
 		Audience: expect.text("audience"), Nonce: expect.text("nonce"), Type: expect.text("type"), Claims: expect.paths("claims"),
+		TransactionData: expect.texts("transaction_data"), RefuseSurplus: expect.bool("refuse_surplus", false),
+		DifferentHolders: expect.bool("different_holders", false), Linked: expect.links("linked"),
 	}
+	q.again = r.bool("again", false)
+	until := r.time("issuers_expire")
 	if types := r.documents("type_metadata"); types != nil {
 		q.config.Types = credential.TypeDocuments(types)
 	}
@@ -95,7 +106,7 @@ func (r *request) verification() (q verification, err error) {
 	if r.take(expect.err); r.err != nil {
 		return q, nil
 	}
-	list, err := trust.NewList(issuers...)
+	list, err := (&trust.Document{Issuers: issuers, Expires: until}).List()
 	if err != nil {
 		return q, unusable("issuers: " + err.Error())
 	}
@@ -131,6 +142,23 @@ func (r *request) presentations() verifier.Answer {
 			}
 			out[id] = append(out[id], []byte(s))
 		}
+	})
+	return out
+}
+
+// links reads an array of arrays of objects with query and path: claims that must be equal.
+func (r *request) links(name string) (out [][]verifier.Link) {
+	r.each(name, func(v strictjson.Value) {
+		var group []verifier.Link
+		for e := range v.Elements() {
+			link := request{v: e}
+			one := verifier.Link{Query: link.text("query")}
+			if link.err != nil || one.Path.UnmarshalJSON(e.Get("path").Raw()) != nil {
+				r.fail(name, "is no array of arrays of query and path")
+			}
+			group = append(group, one)
+		}
+		out = append(out, group)
 	})
 	return out
 }
@@ -191,6 +219,7 @@ func (r *request) issuers(lists *statusLists) (out []trust.Issuer) {
 		i := trust.Issuer{Types: e.texts("types"), Accreditation: trust.Accreditation{
 			LapsedUntil: e.time("lapsed_until"), Compromised: e.texts("compromised"), Hosts: e.texts("hosts"),
 			Suspended: e.time("suspended"), SuspendedKeepsOlder: e.bool("suspended_keeps_older", false),
+			StatusRequired: e.bool("status_required", false), KeyClasses: e.texts("key_classes"),
 		}}
 		if id := e.text("did"); id != "" {
 			i.DIDs, i.Name = []string{id}, id
@@ -243,53 +272,4 @@ func (w websites) Document(_ context.Context, url string) ([]byte, error) {
 		return doc, nil
 	}
 	return nil, errors.New("not in the request")
-}
-
-// documents is a resolver of documents that stand in the request.
-type documents map[string]*did.Resolution
-
-// Resolve implements did.Resolver.
-func (d documents) Resolve(_ context.Context, id did.DID, _ did.At) (*did.Resolution, error) {
-	if res := d[id.String()]; res != nil {
-		return res, nil
-	}
-	return nil, &did.Error{Code: did.NotFound}
-}
-
-// resolver reads the documents, and the times of those of their keys that are not current.
-func (r *request) resolver() documents {
-	out := documents{}
-	r.members("resolver", func(id string, v strictjson.Value) {
-		doc, err := did.ParseDocument(v.Raw())
-		if err == nil && doc.ID.String() == id {
-			out[id], err = did.NewResolution(doc)
-		}
-		if err != nil || out[id] == nil {
-			r.fail("resolver", "has a document that cannot be used")
-		}
-	})
-	r.members("history", func(id string, v strictjson.Value) {
-		for e := range v.Elements() {
-			entry := request{v: e}
-			if !out.date(id, &entry) {
-				r.fail("history", "names a key that is not in the document")
-			}
-			r.take(entry.err)
-		}
-	})
-	return out
-}
-
-func (d documents) date(id string, entry *request) (found bool) {
-	res := d[id]
-	if res == nil {
-		return false
-	}
-	for i := range res.Keys {
-		if k := &res.Keys[i]; k.ID == entry.text("key_id") {
-			k.From, k.Until, k.Revoked = entry.time("from"), entry.time("until"), entry.time("revoked")
-			found = true
-		}
-	}
-	return found
 }
