@@ -1,15 +1,18 @@
 package openid4vp_test
 
 import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"encoding/base64"
 	"encoding/json"
+	"reflect"
 	"testing"
 	"time"
 
 	"github.com/khyer/khyer/credential"
 	"github.com/khyer/khyer/did"
 	"github.com/khyer/khyer/did/didjwk"
-	"github.com/khyer/khyer/did/didkey"
 	"github.com/khyer/khyer/did/pubkey"
 	"github.com/khyer/khyer/disclosure"
 	"github.com/khyer/khyer/verifier"
@@ -89,16 +92,6 @@ func jwkDID(t testing.TB, s pubkey.Signer) string {
 	return id.String()
 }
 
-// keyDID is the did:key of a signer and the DID URL of its one method.
-func keyDID(t testing.TB, s pubkey.Signer) (id, method string) {
-	t.Helper()
-	d, err := didkey.FromKey(s.Public())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d.String(), d.String() + "#" + d.String()[len("did:key:"):]
-}
-
 // sign makes a compact JWS by hand: what the library would write is what is to be tried, so this shares no code with it.
 func sign(t testing.TB, s pubkey.Signer, header map[string]any, payload any) string {
 	t.Helper()
@@ -117,4 +110,52 @@ func sign(t testing.TB, s pubkey.Signer, header map[string]any, payload any) str
 		t.Fatal(err)
 	}
 	return signed + "." + base64.RawURLEncoding.EncodeToString(signature)
+}
+
+// public is a key of P-256 as the standard library has it.
+func public(t testing.TB, jwk []byte) *ecdsa.PublicKey {
+	t.Helper()
+	var k struct{ X, Y string }
+	if err := json.Unmarshal(jwk, &k); err != nil {
+		t.Fatal(err)
+	}
+	point := []byte{4}
+	for _, s := range []string{k.X, k.Y} {
+		b, err := base64.RawURLEncoding.DecodeString(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		point = append(point, b...)
+	}
+	key, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+// flip changes one base64url character.
+func flip(text []byte, at int) []byte {
+	out := bytes.Clone(text)
+	if out[at] == 'A' {
+		out[at] = 'B'
+	} else {
+		out[at] = 'A'
+	}
+	return out
+}
+
+// same compares JSON without regard to the order of members.
+func same(t testing.TB, what string, got, want []byte) {
+	t.Helper()
+	var g, w any
+	if err := json.Unmarshal(got, &g); err != nil {
+		t.Fatal(what, err)
+	}
+	if err := json.Unmarshal(want, &w); err != nil {
+		t.Fatal(what, err)
+	}
+	if !reflect.DeepEqual(g, w) {
+		t.Errorf("%s\n got %s\nwant %s", what, got, want)
+	}
 }

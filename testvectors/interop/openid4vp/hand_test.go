@@ -149,13 +149,7 @@ func otherSignature(t testing.TB, card []byte) []byte {
 	if at < 0 {
 		t.Fatal("no card")
 	}
-	out := bytes.Clone(card)
-	if out[at] == 'A' {
-		out[at] = 'B'
-	} else {
-		out[at] = 'A'
-	}
-	return out
+	return flip(card, at)
 }
 
 // shown checks the texts of claims.
