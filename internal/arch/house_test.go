@@ -184,8 +184,10 @@ func TestEveryPackageIsExplained(t *testing.T) {
 
 // examplesNotRun are the packages whose examples go test cannot run everywhere, with the reason.
 var examplesNotRun = map[string]string{
-	"credential/status/pgstore": "needs a server: the Example is compiled, and its tests run where there is one",
-	"verifier/verifiertest":     "is given a *testing.T: its tests are the examples",
+	"credential/status/pgstore":     "needs a server: the Example is compiled, and its tests run where there is one",
+	"verifier/openid4vp/redisstore": "needs a server, as pgstore does",
+	"verifier/openid4vp/storetest":  "is given a *testing.T: its tests are the examples",
+	"verifier/verifiertest":         "is given a *testing.T: its tests are the examples",
 }
 
 // TestSecurityNamesTestsThatExist keeps the threat model from claiming a test that nobody runs.
