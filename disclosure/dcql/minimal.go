@@ -1,6 +1,7 @@
 package dcql
 
 import (
+	"cmp"
 	"math/bits"
 	"slices"
 
@@ -8,8 +9,8 @@ import (
 )
 
 // Match returns the smallest answer: the one that shows the fewest things, each card counting as one and each claim as one, whatever is revealed twice
-// of one card, or lies inside another claim, counting once. Of equals it takes fewer cards, then what comes first in the query and among the
-// candidates. Optional credential sets are left out: that nothing is shown for them is the smallest.
+// of one card, or lies inside another claim, counting once. Of equals it takes fewer cards, then fewer answers to credential queries, then what comes
+// first in the query and among the candidates. Optional credential sets are left out: that nothing is shown for them is the smallest.
 //
 // The order of claim sets comes first, though: it is the verifier's preference (section 6.4.1), so that for each credential query only candidates
 // with the earliest claim set that any of them has are looked at, even if a later one is smaller. Options of a credential set have no order of
@@ -62,10 +63,10 @@ type search struct {
 }
 
 // cost is the size of an answer.
-type cost struct{ things, cards int }
+type cost struct{ things, cards, answers int }
 
 func (c cost) less(d cost) bool {
-	return c.things < d.things || c.things == d.things && c.cards < d.cards
+	return cmp.Or(cmp.Compare(c.things, d.things), cmp.Compare(c.cards, d.cards), cmp.Compare(c.answers, d.answers)) < 0
 }
 
 func (q *Query) search(candidates []Candidate) *search {
@@ -190,8 +191,9 @@ func (s *search) paths(queries []int) (all []disclosure.Path) {
 
 // cost is the size of what is picked.
 func (s *search) cost() cost {
-	size := cost{len(s.shown), len(s.shown)}
+	size := cost{things: len(s.shown), cards: len(s.shown)}
 	for _, queries := range s.shown {
+		size.answers += len(queries)
 		all := s.paths(queries)
 		for i, p := range all {
 			if !slices.ContainsFunc(all[:i], func(o disclosure.Path) bool { return contains(o, p) }) &&
@@ -206,8 +208,9 @@ func (s *search) cost() cost {
 // atLeast is what no answer with these cards can go below: as queries are added a claim can come to lie inside another, but not outside the
 // top-level claim that it is of.
 func (s *search) atLeast() cost {
-	size := cost{len(s.shown), len(s.shown)}
+	size := cost{things: len(s.shown), cards: len(s.shown)}
 	for _, queries := range s.shown {
+		size.answers += len(queries)
 		tops := map[any]bool{}
 		for _, p := range s.paths(queries) {
 			tops[p[0]] = true
