@@ -23,9 +23,11 @@ import (
 
 // certifier is a certificate authority of this run: it signs the servers on the loopback interface and the verifiers that are known by x509.
 type certifier struct {
-	dir, file string // file holds the root in PEM, for Node
-	root      *x509.Certificate
-	key       *ecdsa.PrivateKey
+	dir    string
+	file   string // the root in PEM, for Node
+	server string // a certificate for localhost and its key in PEM, for peers that serve
+	root   *x509.Certificate
+	key    *ecdsa.PrivateKey
 }
 
 var ca struct {
@@ -65,15 +67,44 @@ func newCertifier() (*certifier, error) {
 		return nil, err
 	}
 	c.file = filepath.Join(c.dir, "root.pem")
-	return c, os.WriteFile(c.file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600)
+	if err := os.WriteFile(c.file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {
+		return c, err
+	}
+	return c, c.writeServer()
+}
+
+func (c *certifier) writeServer() error {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return err
+	}
+	leaf, err := c.sign(key.Public(), "localhost")
+	if err != nil {
+		return err
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return err
+	}
+	c.server = filepath.Join(c.dir, "server.pem")
+	return os.WriteFile(c.server, append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: leaf.Raw}),
+		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})...), 0o600)
 }
 
 // certify signs a certificate for a host name.
 func (c *certifier) certify(t testing.TB, pub crypto.PublicKey, host string) *x509.Certificate {
 	t.Helper()
-	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
+	leaf, err := c.sign(pub, host)
 	if err != nil {
 		t.Fatal(err)
+	}
+	return leaf
+}
+
+func (c *certifier) sign(pub crypto.PublicKey, host string) (*x509.Certificate, error) {
+	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
+	if err != nil {
+		return nil, err
 	}
 	now := time.Now()
 	template := &x509.Certificate{
@@ -85,13 +116,9 @@ func (c *certifier) certify(t testing.TB, pub crypto.PublicKey, host string) *x5
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, c.root, pub, c.key)
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	leaf, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return leaf
+	return x509.ParseCertificate(der)
 }
 
 // encoded is the root as Credo takes it.

@@ -1,25 +1,9 @@
 // A whole wallet: Credo's agent with its OpenID4VP holder. Its keys are made here and never leave; its cards are brought to it.
-import 'reflect-metadata'
-import {
-  Agent, DidsModule, JwkDidResolver, KeyDidResolver, Kms, LogLevel, SdJwtVcRecord, WebDidResolver, X509Module,
-} from '@credo-ts/core'
-import { agentDependencies, NodeInMemoryKeyManagementStorage, NodeKeyManagementService } from '@credo-ts/node'
-import { OpenId4VcModule } from '@credo-ts/openid4vc'
+import { newAgent, newKey } from './agent.mjs'
+import { SdJwtVcRecord } from '@credo-ts/core'
 import { serve } from './lines.mjs'
-import { MemoryStorageModule } from './storage.mjs'
 
-const agent = new Agent({
-  config: { allowInsecureHttpUrls: true },
-  dependencies: agentDependencies,
-  modules: {
-    storage: new MemoryStorageModule(),
-    kms: new Kms.KeyManagementModule({ backends: [new NodeKeyManagementService(new NodeInMemoryKeyManagementStorage())] }),
-    dids: new DidsModule({ resolvers: [new KeyDidResolver(), new JwkDidResolver(), new WebDidResolver()] }),
-    x509: new X509Module(),
-    openid4vc: new OpenId4VcModule(),
-  },
-})
-await agent.initialize()
+const agent = await newAgent()
 const { holder } = agent.openid4vc
 
 const resolve = ({ request, roots, origin }) =>
@@ -27,10 +11,7 @@ const resolve = ({ request, roots, origin }) =>
 
 const ops = {
   // A new key for cards, {keyId, jwk}: jwk is what an issuer puts into cnf.
-  key: async () => {
-    const { keyId, publicJwk } = await agent.kms.createKey({ type: { kty: 'EC', crv: 'P-256' } })
-    return { keyId, jwk: publicJwk }
-  },
+  key: () => newKey(agent),
 
   // Whether the wallet would believe this card: {valid, why}.
   check: async ({ card }) => {

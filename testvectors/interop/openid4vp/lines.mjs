@@ -16,8 +16,9 @@ function why(e) {
   return said.join(': ')
 }
 
-export async function serve(ops) {
+export async function serve(ops, extra = {}) {
   say({
+    ...extra,
     node: process.version,
     versions: Object.fromEntries(Object.keys(manifest('package.json').dependencies).map((n) => [n, version(n)])),
   })

@@ -41,6 +41,7 @@ type process struct {
 	broken  error // set when an answer did not come; what comes later would belong to another question
 
 	Node     string            `json:"node"`
+	URL      string            `json:"url"` // of a peer that serves
 	Versions map[string]string `json:"versions"`
 }
 
@@ -59,7 +60,7 @@ func start(t testing.TB, script string) *process {
 	if p := processes.all[script]; p != nil {
 		return p
 	}
-	p, err := newProcess(script, authority(t).file)
+	p, err := newProcess(script, authority(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,10 +82,10 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// newProcess starts a script in a Node that trusts the certificate authority in a file beside the public ones.
-func newProcess(script, roots string) (*process, error) {
+// newProcess starts a script in a Node that trusts this certificate authority beside the public ones.
+func newProcess(script string, c *certifier) (*process, error) {
 	p := &process{script: script, process: exec.Command("node", script), stderr: &tail{}}
-	p.process.Env = append(os.Environ(), "NODE_EXTRA_CA_CERTS="+roots)
+	p.process.Env = append(os.Environ(), "NODE_EXTRA_CA_CERTS="+c.file, "KHYER_TLS="+c.server)
 	p.process.Stderr = p.stderr
 	in, err := p.process.StdinPipe()
 	if err != nil {
@@ -233,6 +234,7 @@ func Example() {
 	// @credo-ts/openid4vc 0.6.3
 	// @openid4vc/oauth2 0.4.6
 	// @openid4vc/openid4vp 0.4.6
+	// express 5.3.0
 	// jose 6.2.17
 }
 

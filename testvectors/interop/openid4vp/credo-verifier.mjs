@@ -1,0 +1,60 @@
+// A whole verifier: Credo's, which serves its requests and takes the answers itself, over https on a free port of the loopback interface.
+import { readFileSync } from 'node:fs'
+import { createServer } from 'node:https'
+import express from 'express'
+import { newAgent, newKey } from './agent.mjs'
+import { X509Certificate } from '@credo-ts/core'
+import { serve } from './lines.mjs'
+
+const pem = readFileSync(process.env.KHYER_TLS)
+const app = express()
+const server = createServer({ cert: pem, key: pem }, app)
+await new Promise((listening) => server.listen(0, '127.0.0.1', listening))
+const url = `https://localhost:${server.address().port}`
+
+const agent = await newAgent({ app, verifier: { baseUrl: url + '/oid4vp' } })
+const { verifier } = agent.openid4vc
+const { verifierId } = await verifier.createVerifier({ clientMetadata: { client_name: 'Example Hospital' } })
+
+// didUrl is a DID of a new key and the one method in it.
+async function didUrl(method) {
+  const { keyId } = await newKey(agent)
+  const { didState } = await agent.dids.create({ method, options: { keyId } })
+  if (didState.state !== 'finished') throw new Error(didState.reason)
+  return didState.didDocument.verificationMethod[0].id
+}
+
+const ops = {
+  // A key for certificates: {keyId, jwk}.
+  key: () => newKey(agent),
+
+  // A request: {link, id}. signer is {did: method}, {chain, keyId, prefix}, or undefined for a request without a signature.
+  ask: async ({ signer, mode, query, transactionData }) => {
+    let requestSigner = { method: 'none' }
+    if (signer?.did) requestSigner = { method: 'did', didUrl: await didUrl(signer.did) }
+    if (signer?.chain) {
+      const x5c = signer.chain.map((c) => X509Certificate.fromEncodedCertificate(c))
+      x5c[0].publicJwk.keyId = signer.keyId
+      requestSigner = { method: 'x5c', x5c, clientIdPrefix: signer.prefix }
+    }
+    const { authorizationRequest, verificationSession } = await verifier.createAuthorizationRequest({
+      verifierId, requestSigner, responseMode: mode, dcql: { query }, transactionData: transactionData ?? undefined, version: 'v1',
+      authorizationResponseRedirectUri: url + '/done',
+    })
+    return { link: authorizationRequest, id: verificationSession.id }
+  },
+
+  // What became of it: {state, error, cards}; cards are the claims by the id of the query, once they were verified.
+  session: async ({ id }) => {
+    const { state, errorMessage } = await verifier.getVerificationSessionById(id)
+    const out = { state, error: errorMessage ?? '' }
+    if (state === 'ResponseVerified') {
+      const { dcql, transactionData } = await verifier.getVerifiedAuthorizationResponse(id)
+      out.cards = Object.fromEntries(Object.entries(dcql.presentations).map(([query, all]) => [query, all.map((p) => p.prettyClaims)]))
+      out.transactionData = transactionData?.length ?? 0
+    }
+    return out
+  },
+}
+
+await serve(ops, { url })
