@@ -7,6 +7,7 @@
 package safehttp
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -135,6 +136,16 @@ func (c *Client) client(dial func(context.Context, string, string) (net.Conn, er
 
 // Get asks for an https URL. accept is the Accept header. Any status but a redirect is an answer; the error is *Error.
 func (c *Client) Get(ctx context.Context, rawURL, accept string) (*Response, error) {
+	return c.do(ctx, http.MethodGet, rawURL, http.Header{"Accept": {accept}}, nil)
+}
+
+// Post sends a body to an https URL once, with the caller's headers and no others that say who asks. Any status but a redirect is an answer; the error
+// is *Error, after which the body may have arrived.
+func (c *Client) Post(ctx context.Context, rawURL string, header http.Header, body []byte) (*Response, error) {
+	return c.do(ctx, http.MethodPost, rawURL, header.Clone(), body)
+}
+
+func (c *Client) do(ctx context.Context, method, rawURL string, header http.Header, body []byte) (*Response, error) {
 	u, err := url.Parse(rawURL)
 	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil {
 		return nil, &Error{Reason: BadURL}
@@ -146,12 +157,16 @@ func (c *Client) Get(ctx context.Context, rawURL, accept string) (*Response, err
 		client = c.plain
 		u = base.JoinPath(u.EscapedPath())
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	req, err := http.NewRequestWithContext(ctx, method, u.String(), bytes.NewReader(body))
 	if err != nil {
 		return nil, &Error{BadURL, err}
 	}
 	req.Host = host
-	req.Header = http.Header{"Accept": {accept}, "User-Agent": {"khyer"}}
+	if header == nil {
+		header = http.Header{}
+	}
+	header.Set("User-Agent", "khyer")
+	req.Header = header
 	res, err := client.Do(req)
 	if err != nil {
 		var refused *Error
