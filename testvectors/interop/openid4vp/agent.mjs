@@ -1,9 +1,24 @@
 // A Credo agent as an application sets one up: keys and records in memory, DIDs of the methods that need no chain.
 import 'reflect-metadata'
-import { Agent, DidsModule, JwkDidRegistrar, JwkDidResolver, KeyDidRegistrar, KeyDidResolver, Kms, WebDidResolver } from '@credo-ts/core'
+import { Agent, DidDocument, DidsModule, JwkDidRegistrar, JwkDidResolver, KeyDidRegistrar, KeyDidResolver, Kms, WebDidResolver } from '@credo-ts/core'
 import { agentDependencies, NodeInMemoryKeyManagementStorage, NodeKeyManagementService } from '@credo-ts/node'
 import { OpenId4VcModule } from '@credo-ts/openid4vc'
 import { MemoryStorageModule } from './storage.mjs'
+
+// A resolver of did:ethr as an application adds one: it asks a server of DID Resolution's HTTP binding.
+class EthrOverHttp {
+  supportedMethods = ['ethr']
+  allowsCaching = false
+  server = '' // the address up to the DID
+
+  async resolve(_, did) {
+    const response = await fetch(this.server + did, { headers: { accept: 'application/did-resolution' } })
+    const result = await response.json()
+    return { ...result, didDocument: result.didDocument && DidDocument.fromJSON(result.didDocument) }
+  }
+}
+
+export const ethr = new EthrOverHttp()
 
 export async function newAgent(openid4vc) {
   const agent = new Agent({
@@ -13,7 +28,7 @@ export async function newAgent(openid4vc) {
       storage: new MemoryStorageModule(),
       kms: new Kms.KeyManagementModule({ backends: [new NodeKeyManagementService(new NodeInMemoryKeyManagementStorage())] }),
       dids: new DidsModule({
-        resolvers: [new KeyDidResolver(), new JwkDidResolver(), new WebDidResolver()],
+        resolvers: [new KeyDidResolver(), new JwkDidResolver(), new WebDidResolver(), ethr],
         registrars: [new KeyDidRegistrar(), new JwkDidRegistrar()],
       }),
       openid4vc: new OpenId4VcModule(openid4vc),

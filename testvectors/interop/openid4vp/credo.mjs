@@ -1,5 +1,5 @@
 // A whole wallet: Credo's agent with its OpenID4VP holder. Its keys are made here and never leave; its cards are brought to it.
-import { newAgent, newKey } from './agent.mjs'
+import { ethr, newAgent, newKey } from './agent.mjs'
 import { SdJwtVcRecord } from '@credo-ts/core'
 import { serve } from './lines.mjs'
 
@@ -12,6 +12,11 @@ const resolve = ({ request, roots, origin }) =>
 const ops = {
   // A new key for cards, {keyId, jwk}: jwk is what an issuer puts into cnf.
   key: () => newKey(agent),
+
+  // Where did:ethr is resolved.
+  ethr: async ({ server }) => {
+    ethr.server = server
+  },
 
   // Whether the wallet would believe this card: {valid, why}.
   check: async ({ card }) => {
