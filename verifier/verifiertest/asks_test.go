@@ -1,7 +1,6 @@
 package verifiertest_test
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 
@@ -11,15 +10,6 @@ import (
 	"github.com/khyer/khyer/verifier/trust"
 	"github.com/khyer/khyer/verifier/verifiertest"
 )
-
-// recorder is a testing.TB that keeps what it is told.
-type recorder struct {
-	testing.TB
-	said []string
-}
-
-func (r *recorder) Helper()           {}
-func (r *recorder) Error(args ...any) { r.said = append(r.said, fmt.Sprint(args...)) }
 
 func TestAsksNoMore(t *testing.T) {
 	const idCard = "https://registry.example/types/foundational-id"

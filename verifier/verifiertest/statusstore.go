@@ -4,7 +4,8 @@
 // and whose keys can be retired, revoked and declared compromised. [Faults] are ways to break a presentation, each with the reason for which it is
 // refused. [AsksNoMore] fails an agency's build if its requests ask for more than their purpose allows.
 //
-// Who implements status.Store checks with [StatusStore] and [StatusStoreKilled] that it keeps what its callers rely on.
+// Who implements one of the interfaces that the verifier or an issuer is given checks that it keeps what its callers rely on: with [ReplayGuard], [Resolver],
+// [TrustSource], [Signer], and [StatusStore] and [StatusStoreKilled].
 //
 // TestAdmission in world_test.go tests a hospital's service.
 package verifiertest
