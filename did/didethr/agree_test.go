@@ -260,8 +260,8 @@ func TestAgreementIsOneRequestEach(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, c := range nodes[:2] {
-			if c.requests != i+1 {
-				t.Errorf("%d requests, want %d", c.requests, i+1)
+			if n := c.asked(); n != i+1 {
+				t.Errorf("%d requests, want %d", n, i+1)
 			}
 		}
 	}
@@ -288,15 +288,20 @@ func TestWatchWithALiar(t *testing.T) {
 		t.Fatal(err)
 	}
 	services := func() (int, int) {
-		before := first.requests
+		before := first.asked()
 		res, err := r.Resolve(t.Context(), id, did.At{})
 		if err != nil || res.Anchor.Trust != "agreed" || res.Anchor.Hash != first.head().Hash {
 			t.Fatalf("%+v, %v", res, err)
 		}
-		return len(res.Document.Service), first.requests - before
+		return len(res.Document.Service), first.asked() - before
 	}
 	services()
-	if k, requests := services(); k != 1 || requests != 0 {
+	k, requests := services()
+	for i := 0; requests != 0 && i < 100; i++ { // two answered, and the third may still be at its question
+		time.Sleep(10 * time.Millisecond)
+		k, requests = services()
+	}
+	if k != 1 || requests != 0 {
 		t.Errorf("%d services after %d requests", k, requests)
 	}
 	for i, c := range nodes {

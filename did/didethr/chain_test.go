@@ -308,6 +308,13 @@ func (c *chain) logJSON(l Log) map[string]any {
 	return m
 }
 
+// asked is the number of requests so far, some of which may still be unanswered.
+func (c *chain) asked() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.requests
+}
+
 func (c *chain) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.mu.Lock()
 	raw := c.raw
