@@ -51,8 +51,9 @@ func named(id string) func(dcql.Credential) bool {
 // rule (Expect.DifferentHolders), and the nonce is used up once. One card that is not acceptable makes the answer not acceptable. The error is
 // *Rejection, *Inconclusive or *Misuse.
 //
-// What the query says of values is held against what was shown. Trusted authorities are hints for wallets: whom this deployment trusts
-// decides Config.Issuers.
+// What the query says of values and of trusted authorities is held against what was shown: dcql.AuthorityIssuer against iss, and dcql.AuthorityKeyID
+// against the certificates by which the issuer's key was found. A credential query that names an authority of another type names none, here: nobody
+// can check those. Whom this deployment trusts, Config.Issuers decides before, whatever the query says.
 func (v *Verifier) VerifyAnswer(ctx context.Context, answer Answer, e Expect) (*Result, error) {
 	if v == nil || v.c.Now == nil {
 		return nil, &Misuse{"a Verifier is made by New"}
@@ -101,11 +102,11 @@ func (w *whole) run(answer Answer) (*Result, error) {
 			}
 			card.Query = c.ID
 			res.Cards = append(res.Cards, card)
-			shown[c.ID] = append(shown[c.ID], candidate(a.card))
+			shown[c.ID] = append(shown[c.ID], candidate(c, a.card))
 		}
 	}
 	// Each answers its query; what is left is whether all that is required is there, and nothing else.
-	if err := withoutAuthorities(w.expect.Query).Satisfied(shown); err != nil {
+	if err := checkable(w.expect.Query).Satisfied(shown); err != nil {
 		reason := dcql.NotSatisfied
 		if errors.Is(err, dcql.NotAskedFor) {
 			reason = dcql.NotAskedFor
@@ -288,13 +289,21 @@ func sameValue(a, b []byte) bool {
 
 // choose takes the claims of the first claim set that was shown for those that were asked for.
 func (a *attempt) choose(v *credential.Verified) error {
-	one := withoutAuthorities(&dcql.Query{Credentials: []dcql.Credential{*a.query}})
-	matches := one.Matches([]dcql.Candidate{candidate(v)})[a.query.ID]
+	one := checkable(&dcql.Query{Credentials: []dcql.Credential{*a.query}})
+	is := candidate(a.query, v)
+	matches := one.Matches([]dcql.Candidate{is})[a.query.ID]
 	if len(matches) == 1 {
 		a.expect.Claims = matches[0].Reveal
 		return nil
 	}
 	rejection := a.reject(dcql.NotSatisfied)
+	if c := one.Credentials[0]; len(c.Authorities) > 0 {
+		one.Credentials[0].Authorities = nil
+		if len(one.Matches([]dcql.Candidate{is})) > 0 {
+			rejection.Err = errors.New("the issuer of the card is of none of the authorities that the query names")
+			return rejection
+		}
+	}
 	for _, c := range a.query.Claims {
 		if _, ok := v.Body.Claim(c.Path); !ok && len(a.query.ClaimSets) == 0 {
 			rejection.Reason, rejection.Path, rejection.Near = ClaimMissing, c.Path, v.Body.Near(strictjson.Inside{}, c.Path)
@@ -304,16 +313,22 @@ func (a *attempt) choose(v *credential.Verified) error {
 	return rejection
 }
 
-func candidate(v *credential.Verified) dcql.Candidate {
-	return dcql.Candidate{Format: dcql.FormatSDJWT, Type: v.Type, Claims: v.Body.Claims(), Unbound: !v.Bound}
+// candidate is a verified card as the query sees it. Its certificates, if it has any, are those by which its issuer's key was found: for every other
+// mechanism a card with certificates is refused.
+func candidate(q *dcql.Credential, v *credential.Verified) dcql.Candidate {
+	c := dcql.Candidate{Format: dcql.FormatSDJWT, Type: v.Type, Claims: v.Body.Claims(), Unbound: !v.Bound}
+	if len(q.Authorities) == 0 {
+		return c
+	}
+	if chain, err := v.Chain(); err == nil && len(chain) > 0 {
+		c.Authorities = []dcql.Authority{dcql.AuthorityKeyIDs(chain)}
+	}
+	return c
 }
 
-func withoutAuthorities(q *dcql.Query) *dcql.Query {
-	out := &dcql.Query{Credentials: slices.Clone(q.Credentials), Sets: q.Sets}
-	for i := range out.Credentials {
-		out.Credentials[i].Authorities = nil
-	}
-	return out
+// checkable is a query without the authorities of types that nobody can check here.
+func checkable(q *dcql.Query) *dcql.Query {
+	return q.Knowing(dcql.AuthorityKeyID, dcql.AuthorityIssuer)
 }
 
 // events tells of each card of an accepted answer, and else of the card at which it failed.

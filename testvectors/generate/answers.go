@@ -105,4 +105,14 @@ func (g *generator) answers() {
 		p.id.kb, p.blood.kb = nil, nil
 		p.query = strings.ReplaceAll(query, `"meta"`, `"require_cryptographic_holder_binding":false,"meta"`)
 	})
+	authorities := func(list string) func(*parts) {
+		return func(p *parts) {
+			p.query = strings.Replace(query, `"meta"`, `"trusted_authorities":`+list+`,"meta"`, 1)
+		}
+	}
+	const byIssuer = "https://github.com/khyer/khyer#issuer"
+	put("of-an-issuer-that-is-asked-for", "the query names issuers by iss, in a type of this library's", accept(), authorities(`[{"type":"`+byIssuer+`","values":[`+quote(other)+`,`+quote(issuer)+`]}]`))
+	put("of-an-issuer-that-is-not-asked-for", "a trusted issuer, and none of those that the query names", known("dcql_not_satisfied"), authorities(`[{"type":"`+byIssuer+`","values":[`+quote(other)+`]}]`))
+	put("without-the-certificate-that-is-asked-for", "a card under a DID has no authority key identifier", known("dcql_not_satisfied"), authorities(`[{"type":"aki","values":["s9tIpPmhxdiuNkHMEWNpYim8S8Y"]}]`))
+	put("of-an-authority-that-cannot-be-checked", "each is an alternative; whom to trust is the trust list's to say", accept(), authorities(`[{"type":"`+byIssuer+`","values":[`+quote(other)+`]},{"type":"etsi_tl","values":["https://lotl.example.com"]}]`))
 }
