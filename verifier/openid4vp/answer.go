@@ -131,7 +131,6 @@ const (
 	notPlain      refusal = "an encrypted answer to a request for a plain one"
 	notItsState   refusal = "state is missing, or of another request"
 	notAToken     refusal = "vp_token is no object of arrays of presentations"
-	notByX5C      refusal = "HAIP 1.0 section 6.1.1: a card whose issuer is not known by certificates"
 	walletDetails         = "an error code that is none of OpenID4VP"
 )
 
@@ -207,7 +206,7 @@ func (d *Door) answer(ctx context.Context, w http.ResponseWriter, f *form, t *tr
 	}
 	res, err := d.c.Verifier.VerifyAnswer(ctx, token, d.expect(f, t))
 	if err == nil && d.c.Profile == HAIP && !byCertificates(res) {
-		err = notByX5C
+		err = &verifier.Rejection{Reason: trust.ChainMissing}
 	}
 	if err != nil {
 		d.fail(ctx, w, t, err)

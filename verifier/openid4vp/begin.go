@@ -56,26 +56,22 @@ func (d *Door) Begin(w http.ResponseWriter, r *http.Request, template string, tr
 	if f == nil {
 		return nil, &verifier.Misuse{Detail: "there is no template of this name"}
 	}
-	now := d.now()
-	if err := d.c.Policy.Check(d.agency(f.mode), f.Purpose, now, f.asked()...); err != nil {
+	if err := d.policy.Load().Check(d.agency(f.mode), f.Purpose, d.now(), f.asked()...); err != nil {
 		return nil, err
 	}
 	data, err := f.transactionData(transactions)
 	if err != nil {
 		return nil, err
 	}
-	t := &transaction{handle: encode(random(handleBytes))}
-	t.place = d.keys.place(t.handle)
-	t.record = &record{
-		Secret: random(secretBytes), Browser: browserHash(t.handle, d.bindBrowser(w, r)), Template: template, Nonce: encode(random(32)), TransactionData: data,
-		Until: now.Add(requestLife), LogEnds: now.Add(requestLife + logLife),
+	t, err := d.newTransaction(f, d.bindBrowser(w, r))
+	if err != nil {
+		return nil, err
 	}
-	if f.mode.Encrypted() {
-		key, err := ecdh.P256().GenerateKey(rand.Reader)
-		if err != nil {
-			return nil, err
+	t.TransactionData = data
+	if len(data) > 0 {
+		if _, err := d.request(f, t).JSON(); err != nil { // a transaction that no wallet would take
+			return nil, &verifier.Misuse{Detail: err.Error()}
 		}
-		t.Key = key.Bytes()
 	}
 	tx := &Transaction{
 		ID: t.handle + "." + encode(t.Secret), Handle: t.handle, Why: f.Why, Paper: f.Paper, Expires: t.Until, crossDevice: f.CrossDevice,
@@ -101,6 +97,24 @@ func (d *Door) Begin(w http.ResponseWriter, r *http.Request, template string, tr
 	}
 	d.observe(r.Context(), t)
 	return tx, nil
+}
+
+func (d *Door) newTransaction(f *form, browser string) (*transaction, error) {
+	t := &transaction{handle: encode(random(handleBytes))}
+	t.place = d.keys.place(t.handle)
+	until := d.now().Add(requestLife)
+	t.record = &record{
+		Secret: random(secretBytes), Browser: browserHash(t.handle, browser), Template: f.Name, Nonce: encode(random(32)),
+		Until: until, LogEnds: until.Add(logLife),
+	}
+	if f.mode.Encrypted() {
+		key, err := ecdh.P256().GenerateKey(rand.Reader)
+		if err != nil {
+			return nil, err
+		}
+		t.Key = key.Bytes()
+	}
+	return t, nil
 }
 
 // request is what is asked, as wallets read it.
@@ -198,9 +212,6 @@ func (d *Door) dcapi(ctx context.Context, f *form, t *transaction) (json.RawMess
 // cookieName is bound to this host over https by its prefix: no other host can set it.
 const cookieName = "__Host-openid4vp"
 
-// cookieLife lasts for every transaction that the browser can have begun when it was set, and for reading the result of the last.
-const cookieLife = requestLife + longestRetention
-
 // bindBrowser returns the secret of the browser's cookie, which it sets. A browser keeps its secret from one transaction to the next, so that two of its tabs can
 // wait at once.
 func (d *Door) bindBrowser(w http.ResponseWriter, r *http.Request) string {
@@ -209,7 +220,7 @@ func (d *Door) bindBrowser(w http.ResponseWriter, r *http.Request) string {
 		secret = encode(random(secretBytes))
 	}
 	http.SetCookie(w, &http.Cookie{
-		Name: cookieName, Value: secret, Path: "/", MaxAge: int(cookieLife / time.Second), Secure: true, HttpOnly: true,
+		Name: cookieName, Value: secret, Path: "/", MaxAge: int(d.cookieLife / time.Second), Secure: true, HttpOnly: true,
 		SameSite: http.SameSiteLaxMode, // a wallet that sends the browser back is another site
 	})
 	return secret

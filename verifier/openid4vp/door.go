@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/khyer/khyer/did"
@@ -93,6 +94,9 @@ type Door struct {
 	client    oid4vp.ClientID // zero with redirect_uri, where it depends on the mode
 	origin    string
 	path      string // of BaseURL
+	policy    atomic.Pointer[trust.Policy]
+	// cookieLife lasts for the transaction that begins when the cookie is set, and for reading its result.
+	cookieLife time.Duration
 
 	bodies budget
 
@@ -126,6 +130,7 @@ func (d *Door) readPlace() error {
 	if c.Verifier == nil || c.Policy == nil {
 		return misuse("Verifier or Policy is missing")
 	}
+	d.policy.Store(c.Policy)
 	base, err := url.Parse(c.BaseURL)
 	if err != nil || !safeOrigin(base) || base.RawQuery != "" || base.Fragment != "" || base.Path != base.EscapedPath() {
 		return misuse("BaseURL is no https URL of a plain path")
@@ -299,6 +304,23 @@ func (d *Door) readTemplates() error {
 			continue
 		}
 		d.templates[t.Name] = f
+		d.cookieLife = max(d.cookieLife, requestLife+max(f.Retention, requestLife))
+	}
+	return errors.Join(faults...)
+}
+
+// SetPolicy exchanges the policy, for agencies that follow a list which is published anew. It holds from now on. The error says which templates it does not allow
+// any more, as that of New does: Begin refuses them.
+func (d *Door) SetPolicy(p *trust.Policy) error {
+	if p == nil {
+		return misuse("Policy is missing")
+	}
+	d.policy.Store(p)
+	var faults []error
+	for _, f := range d.templates {
+		if err := p.Check(d.agency(f.mode), f.Purpose, d.now(), f.asked()...); err != nil {
+			faults = append(faults, fmt.Errorf("openid4vp: template %q: %w", f.Name, err))
+		}
 	}
 	return errors.Join(faults...)
 }
@@ -312,12 +334,20 @@ func (d *Door) allowed(f *form) error {
 	if d.prefix == oid4vp.RedirectURI && d.c.RequestBy != "value" {
 		return misuse(`RequestBy is not "value": requests of the prefix redirect_uri cannot be signed, and so not be fetched`)
 	}
-	if err := d.c.Policy.Check(d.agency(f.mode), f.Purpose, d.now(), f.asked()...); err != nil {
+	if err := d.policy.Load().Check(d.agency(f.mode), f.Purpose, d.now(), f.asked()...); err != nil {
 		return err
 	}
 	kept := int64(f.Retention / time.Second)
 	why, err := oid4vp.Statement{Purpose: f.Purpose, Verifier: d.c.Name, Why: f.Why, Paper: f.Paper, Retention: &kept}.Info()
+	if err != nil {
+		return err
+	}
 	f.info = append([]oid4vp.VerifierInfo{why}, d.info...)
+	t, err := d.newTransaction(f, "")
+	if err != nil {
+		return err
+	}
+	_, err = d.request(f, t).JSON() // a request that no wallet would take
 	return err
 }
 

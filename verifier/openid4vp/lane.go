@@ -33,13 +33,12 @@ func (b *budget) read(w http.ResponseWriter, r *http.Request, max int64) (body [
 		return nil, &http.MaxBytesError{Limit: max}
 	}
 	from := http.MaxBytesReader(w, r.Body, max)
-	chunk := int64(4 << 10)
-	if r.ContentLength > 0 {
-		chunk = r.ContentLength + 1 // what was announced and does not come is not held for long
+	more := int64(4 << 10)
+	if r.ContentLength >= 0 {
+		more = min(r.ContentLength+1, 16<<10) // the 1 is for the end
 	}
 	for {
-		if int64(cap(body)-len(body)) < chunk/2 || cap(body) == 0 {
-			more := max64(chunk, int64(cap(body)))
+		if len(body) == cap(body) {
 			if b.held.Add(more) > maxBodies {
 				b.held.Add(-more)
 				b.release(body)
@@ -47,7 +46,7 @@ func (b *budget) read(w http.ResponseWriter, r *http.Request, max int64) (body [
 			}
 			grown := make([]byte, len(body), int64(cap(body))+more)
 			copy(grown, body)
-			body = grown
+			body, more = grown, int64(cap(grown)) // twice as much the next time
 		}
 		n, err := from.Read(body[len(body):cap(body)])
 		body = body[:len(body)+n]
@@ -60,8 +59,6 @@ func (b *budget) read(w http.ResponseWriter, r *http.Request, max int64) (body [
 		}
 	}
 }
-
-func max64(a, b int64) int64 { return max(a, b) }
 
 func (b *budget) release(body []byte) { b.held.Add(-int64(cap(body))) }
 

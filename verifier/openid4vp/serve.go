@@ -44,7 +44,10 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	handle, ok := strings.CutPrefix(rest, answerPath+"/")
-	if !ok && rest != answerPath {
+	switch {
+	case rest == answerPath:
+		handle = "" // the answer names it
+	case !ok || handle == "":
 		http.NotFound(w, r)
 		return
 	}

@@ -239,7 +239,11 @@ func (f *form) transactionData(transactions []json.RawMessage) (out []string, er
 			list, _ := json.Marshal(ids) // an array of strings
 			raw = slices.Concat([]byte(`{"credential_ids":`), list, []byte(","), v.Raw()[1:])
 		}
-		out = append(out, string(strictjson.AppendAsBase64URL(nil, raw)))
+		sent := string(strictjson.AppendAsBase64URL(nil, raw))
+		if slices.Contains(out, sent) {
+			return nil, &verifier.Misuse{Detail: "a transaction is there twice: give each a member that tells them apart"}
+		}
+		out = append(out, sent)
 	}
 	return out, nil
 }

@@ -50,8 +50,9 @@ func (d *Door) Wait(r *http.Request, handle string) (*verifier.Result, error) {
 			pause(ctx, news)
 		}
 		leave()
+		var open *verifier.Inconclusive
 		switch {
-		case ctx.Err() != nil && err != nil:
+		case ctx.Err() != nil && (err == ErrPending || errors.As(err, &open) && open.Reason == StoreFailed):
 			return nil, timedOut(r.Context())
 		case err != ErrPending:
 			return res, err
