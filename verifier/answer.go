@@ -1,15 +1,12 @@
 package verifier
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/khyer/khyer/credential"
-	"github.com/khyer/khyer/did/pubkey"
 	"github.com/khyer/khyer/disclosure/dcql"
 	"github.com/khyer/khyer/internal/strictjson"
 )
@@ -107,17 +104,12 @@ func (w *whole) run(answer Answer) (*Result, error) {
 	}
 	// Each answers its query; what is left is whether all that is required is there, and nothing else.
 	if err := checkable(w.expect.Query).Satisfied(shown); err != nil {
-		reason := dcql.NotSatisfied
-		if errors.Is(err, dcql.NotAskedFor) {
-			reason = dcql.NotAskedFor
-		}
-		return nil, w.reject(reason, err)
+		return nil, w.reject(satisfaction(err), err)
 	}
-	if err := w.belongTogether(res); err != nil {
-		return nil, err
-	}
-	if err := w.authorized(res.Cards); err != nil {
-		return nil, err
+	var fault error
+	w.together(res.Cards, func(err error) bool { fault = err; return false })
+	if fault != nil {
+		return nil, fault
 	}
 	bound := false
 	for _, a := range w.attempts {
@@ -147,144 +139,17 @@ func (w *whole) asked(answer Answer) error {
 	return nil
 }
 
+// satisfaction is the reason in an error of dcql.Query.Satisfied.
+func satisfaction(err error) Reason {
+	if errors.Is(err, dcql.NotAskedFor) {
+		return dcql.NotAskedFor
+	}
+	return dcql.NotSatisfied
+}
+
 // reject is about the answer as a whole. It is authenticated if every card in it was verified.
 func (w *whole) reject(r Reason, err error) error {
 	return &Rejection{Reason: r, Err: err, Unauthenticated: len(w.attempts) == 0}
-}
-
-// belongTogether holds the cards against the rule that the request states: one holder key, or linked claims, or both.
-func (w *whole) belongTogether(res *Result) error {
-	if err := w.oneHolder(); err != nil {
-		return err
-	}
-	ties := newTies(len(w.attempts))
-	for _, group := range w.expect.Linked {
-		var first []byte
-		at := -1 // the card of first
-		for _, l := range group {
-			for n, card := range res.Cards {
-				if card.Query != l.Query {
-					continue
-				}
-				value, ok := card.Claim(l.Path)
-				if !ok {
-					return &Rejection{Reason: ClaimMissing, Query: l.Query, Path: l.Path}
-				}
-				switch {
-				case at < 0:
-					first, at = value, n
-				case saysNothing(value) || !sameValue(first, value):
-					return &Rejection{Reason: LinkedClaimsDiffer, Query: l.Query, Path: l.Path}
-				default:
-					ties.tie(at, n)
-				}
-			}
-		}
-	}
-	if !w.expect.DifferentHolders {
-		return nil
-	}
-	// Who holds the key of one card holds those of the others that have it: for these the ordinary rule is kept.
-	for n, a := range w.attempts {
-		same := func(b *attempt) bool { return a.card.Bound && b.card.Bound && a.card.Holder.Equal(b.card.Holder) }
-		ties.tie(slices.IndexFunc(w.attempts[:n], same), n)
-	}
-	if !ties.one() {
-		return w.reject(HoldersDiffer, nil)
-	}
-	return nil
-}
-
-// oneHolder wants one key in all cards, also in those whose holder has proved nothing: a card of somebody else can be copied, and its key binding
-// cut off. A card that names no key is bound to nobody.
-func (w *whole) oneHolder() error {
-	if w.expect.DifferentHolders {
-		return nil
-	}
-	var holder pubkey.Key
-	for _, a := range w.attempts {
-		switch {
-		case a.card.Holder.IsZero():
-		case holder.IsZero():
-			holder = a.card.Holder
-		case !holder.Equal(a.card.Holder):
-			return w.reject(HoldersDiffer, nil)
-		}
-	}
-	return nil
-}
-
-// ties tells which cards belong together: each has the number of the first one that it is tied to.
-type ties []int
-
-func newTies(n int) ties {
-	t := make(ties, n)
-	for i := range t {
-		t[i] = i
-	}
-	return t
-}
-
-// tie makes one of what a and b belong to; a negative a is none.
-func (t ties) tie(a, b int) {
-	if a < 0 {
-		return
-	}
-	from, to := max(t[a], t[b]), min(t[a], t[b])
-	for i := range t {
-		if t[i] == from {
-			t[i] = to
-		}
-	}
-}
-
-// one tells whether all belong together.
-func (t ties) one() bool { return !slices.ContainsFunc(t, func(n int) bool { return n != 0 }) }
-
-// saysNothing tells whether a value is null, blank, or empty in all its parts. That two cards have none of something ties nobody to anybody.
-func saysNothing(raw []byte) bool {
-	v, err := strictjson.Parse(raw, strictjson.Limits{Bytes: len(raw), Depth: 1 << 10})
-	return err != nil || blank(v)
-}
-
-func blank(v strictjson.Value) bool {
-	switch v.Kind() {
-	case strictjson.Null:
-		return true
-	case strictjson.String:
-		s, _ := v.Text()
-		return strings.TrimSpace(s) == ""
-	case strictjson.Array:
-		for e := range v.Elements() {
-			if !blank(e) {
-				return false
-			}
-		}
-		return true
-	case strictjson.Object:
-		for _, e := range v.Members() {
-			if !blank(e) {
-				return false
-			}
-		}
-		return true
-	}
-	return false
-}
-
-// sameValue compares texts by their characters, and everything else as it is written.
-func sameValue(a, b []byte) bool {
-	v, err1 := strictjson.Parse(a, strictjson.Limits{Bytes: len(a), Depth: 1 << 10})
-	u, err2 := strictjson.Parse(b, strictjson.Limits{Bytes: len(b), Depth: 1 << 10})
-	if err1 != nil || err2 != nil {
-		return false
-	}
-	s, text1 := v.Text()
-	t, text2 := u.Text()
-	if text1 && text2 {
-		return s == t
-	}
-	return bytes.Equal(a, b)
 }
 
 // choose takes the claims of the first claim set that was shown for those that were asked for.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/khyer/khyer/credential"
 	"github.com/khyer/khyer/disclosure"
+	"github.com/khyer/khyer/disclosure/dcql"
 	"github.com/khyer/khyer/internal/strictjson"
 	"github.com/khyer/khyer/verifier/trust"
 )
@@ -15,6 +16,7 @@ import (
 // Finding is one thing that Explain found. It holds no claim's value.
 type Finding struct {
 	Reason       Reason
+	Query        string          // with ExplainAnswer, the credential query whose answer it is about; empty if it is about the whole
 	Path         disclosure.Path // of the claim that the reason is about, if there is one
 	Section      string          // where the rule stands, as Describe says
 	Inconclusive bool            // it could not be checked, which says nothing about the card
@@ -30,8 +32,8 @@ type Finding struct {
 // signature needs the issuer's key; the rules of the type and the status, for which something may be fetched, need the signature. Nothing is
 // resolved or fetched for an issuer that the trust source does not accept for the type. Of a key only the first fault is told.
 //
-// It takes one presentation, with Expect.Type and Claims. Explain a card of an answer by the type and the claims of its credential
-// query. A mistake of the caller is the only finding, credential.CallerFault.
+// It takes one presentation, with Expect.Type and Claims; ExplainAnswer takes an answer. A mistake of the caller is the only finding,
+// credential.CallerFault.
 func (v *Verifier) Explain(ctx context.Context, presentation []byte, e Expect) []Finding {
 	x := explanation{}
 	if v == nil || v.c.Now == nil || e.check() != nil {
@@ -43,10 +45,82 @@ func (v *Verifier) Explain(ctx context.Context, presentation []byte, e Expect) [
 	return x.findings
 }
 
+// ExplainAnswer is Explain for an answer to Expect.Query: first what is wrong with its form, then all that is wrong with each card, in the order of the
+// queries, and then what the answer as a whole must be. What holds several cards against each other takes them as they are, also those that have a
+// fault of their own, but not those whose disclosures cannot be processed.
+func (v *Verifier) ExplainAnswer(ctx context.Context, answer Answer, e Expect) []Finding {
+	x := explanation{}
+	if v == nil || v.c.Now == nil || e.checkAnswer() != nil {
+		x.found(credential.CallerFault)
+		return x.findings
+	}
+	x.attempt = attempt{Verifier: v, ctx: ctx, expect: e, now: v.c.Now()}
+	x.answer(answer)
+	return x.findings
+}
+
 // explanation is an attempt that goes on.
 type explanation struct {
 	attempt
 	findings []Finding
+
+	// Of a card whose disclosures can be processed: itself, and what it says of the claims that were asked for. Neither was verified.
+	seen  *credential.Verified
+	shown Card
+}
+
+func (x *explanation) answer(answer Answer) {
+	w := &whole{Verifier: x.Verifier, ctx: x.ctx, expect: x.expect, now: x.now}
+	if !x.form(w, answer) {
+		return
+	}
+	var cards []Card
+	for i := range x.expect.Query.Credentials {
+		c := &x.expect.Query.Credentials[i]
+		for _, presentation := range answer[c.ID] {
+			of := explanation{attempt: attempt{Verifier: x.Verifier, ctx: x.ctx, expect: x.expect, query: c, now: x.now}}
+			of.run(presentation)
+			x.findings = append(x.findings, of.findings...)
+			if of.seen != nil {
+				w.attempts = append(w.attempts, &attempt{card: of.seen})
+				cards = append(cards, of.shown)
+			}
+		}
+	}
+	w.together(cards, func(err error) bool { x.found(err); return true })
+}
+
+// form tells of an answer what needs none of its presentations. It returns false if there is nothing else to look at, or too much.
+func (x *explanation) form(w *whole, answer Answer) bool {
+	total := 0
+	shape := &dcql.Query{Sets: x.expect.Query.Sets}
+	shown := map[string][]dcql.Candidate{}
+	for _, c := range x.expect.Query.Credentials {
+		n := len(answer[c.ID])
+		if total += n; n > 1 && !c.Multiple {
+			x.found(&Rejection{Reason: dcql.NotAskedFor, Query: c.ID})
+		}
+		// Anything answers these, so that what is left is which are there.
+		shape.Credentials = append(shape.Credentials, dcql.Credential{ID: c.ID, Format: dcql.FormatSDJWT, Multiple: true, Unbound: true})
+		if n > 0 {
+			shown[c.ID] = []dcql.Candidate{{Format: dcql.FormatSDJWT, Claims: []byte("{}")}}
+		}
+	}
+	for id, all := range answer {
+		if total += len(all); slices.ContainsFunc(x.expect.Query.Credentials, named(id)) {
+			total -= len(all) // it was counted
+			continue
+		}
+		x.found(w.reject(dcql.NotAskedFor, nil))
+	}
+	if total > maxCards {
+		x.found(w.reject(dcql.NotAskedFor, nil))
+		return false
+	}
+	if err := shape.Satisfied(shown); err != nil {
+		x.found(w.reject(satisfaction(err), err))
+	}
+	return total > 0
 }
 
 // found notes a fault; nil is none.
@@ -61,14 +135,19 @@ func (x *explanation) found(err error) {
 	case errors.As(err, &open):
 		f.Reason, f.Inconclusive = open.Reason, true
 	case errors.As(err, &rejected):
-		f.Reason, f.Path = rejected.Reason, rejected.Path
+		f.Reason, f.Path, f.Query = rejected.Reason, rejected.Path, rejected.Query
 	default:
 		rejected = x.reject(err)
 		f.Reason, f.Path = rejected.Reason, rejected.Path
 	}
+	if x.query != nil {
+		f.Query = x.query.ID
+	}
 	f.Path = slices.Clone(f.Path)
 	f.Section = Describe(f.Reason).Section
-	same := func(g Finding) bool { return g.Reason == f.Reason && slices.Equal(g.Path, f.Path) }
+	same := func(g Finding) bool {
+		return g.Reason == f.Reason && g.Query == f.Query && slices.Equal(g.Path, f.Path)
+	}
 	if !slices.ContainsFunc(x.findings, same) {
 		x.findings = append(x.findings, f)
 	}
@@ -100,15 +179,18 @@ func (x *explanation) run(presentation []byte) {
 	if s.hasKey && !v.IssuedAt.IsZero() && v.IssuedAt.Before(s.key.from) {
 		x.found(IssuerKeyNotYetValid)
 	}
+	transactions, err := x.authorized(v)
 	if v.Bound {
-		_, err := x.authorized(v)
 		x.found(err)
 	}
-	x.asked(v)
+	if x.query != nil {
+		x.chosen(v)
+	}
+	x.asked(v, transactions)
 	if s.notTrusted != nil || s.notSigned != nil {
 		return
 	}
-	// From here on the issuer speaks. That a card has another fault does not keep its status from being asked for (Token Status List
+	// That a card has another fault does not keep its status from being asked for (Token Status List
 	// section 8.3: unless the use case requires further evaluation).
 	x.card, x.issuer = v, v.Issuer
 	if x.issuer == "" {
@@ -132,13 +214,48 @@ func (x *explanation) malformed(presentation []byte) {
 	}
 }
 
+// chosen takes the claims of the first claim set that was shown for those that were asked for; if there is none, all that the query names. What is said
+// elsewhere, that the type is another one or that the card is not bound, is not said again.
+func (x *explanation) chosen(v *credential.Verified) {
+	try := func(c dcql.Credential) (*attempt, error) {
+		a := x.attempt
+		c.Unbound, c.Types, a.query = true, nil, &c
+		return &a, a.choose(v)
+	}
+	authorities, claims := *x.query, *x.query
+	authorities.Claims, authorities.ClaimSets, claims.Authorities = nil, nil, nil
+	_, err := try(authorities)
+	x.found(err)
+	a, err := try(claims)
+	if x.expect.Claims = a.expect.Claims; err == nil {
+		return
+	}
+	if len(x.query.ClaimSets) > 0 { // which of them was meant nobody can say
+		x.expect.RefuseSurplus = false
+		x.found(err)
+		return
+	}
+	for _, c := range x.query.Claims {
+		x.expect.Claims = append(x.expect.Claims, c.Path)
+	}
+	if !errors.Is(err, ClaimMissing) { // which is found for each claim
+		x.found(err)
+	}
+}
+
 // asked looks for every claim that was asked for.
-func (x *explanation) asked(v *credential.Verified) {
+func (x *explanation) asked(v *credential.Verified, transactions []int) {
 	values, surplus := v.Body.Take(strictjson.Inside{}, x.expect.Claims)
+	x.seen, x.shown = v, Card{Type: v.Type, Transactions: transactions}
+	if x.query != nil {
+		x.shown.Query = x.query.ID
+	}
 	for i, p := range x.expect.Claims {
 		if values[i] == nil {
 			x.found(&disclosure.Error{Reason: ClaimMissing, Path: p})
+			continue
 		}
+		x.shown.claims = append(x.shown.claims, shown{p, values[i]})
 	}
 	if x.expect.RefuseSurplus {
 		for _, p := range surplus {

@@ -140,7 +140,7 @@ func (a *attempt) authorized(v *credential.Verified) (out []int, err error) {
 
 // authorized holds an answer against the transactions that were to be authorized: each by one card (OpenID4VP 1.0 section 5.1: the wallet must use only one of
 // those that are named), so that nobody executes it twice.
-func (w *whole) authorized(cards []Card) error {
+func (w *whole) authorized(cards []Card, found func(error) bool) bool {
 	for n := range w.expect.TransactionData {
 		by := 0
 		for i := range cards {
@@ -148,13 +148,10 @@ func (w *whole) authorized(cards []Card) error {
 				by++
 			}
 		}
-		switch by {
-		case 1:
-		case 0:
-			return w.reject(TransactionDataMissing, nil)
-		default:
-			return w.reject(TransactionDataMismatch, nil)
+		switch {
+		case by == 0 && !found(w.reject(TransactionDataMissing, nil)), by > 1 && !found(w.reject(TransactionDataMismatch, nil)):
+			return false
 		}
 	}
-	return nil
+	return true
 }

@@ -106,8 +106,8 @@ func (o *outlets) verify(v testvectors.Vector, q verification) error {
 		res, err = check.VerifyAnswer(ctx, q.answer, q.want)
 	} else {
 		res, err = check.Verify(ctx, q.presentation, q.want)
-		o.print(check.Explain(ctx, q.presentation, q.want))
 	}
+	o.print(q.explain(check))
 	o.fails(err)
 	if res != nil {
 		o.print(res)
