@@ -2,6 +2,7 @@ package openid4vp_test
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"html/template"
 	"net/http"
 	"net/url"
@@ -25,6 +26,21 @@ var admission = template.Must(template.New("").Parse(`<!doctype html><html lang=
 		if (said.Name) return
 	}
 })()
+</script>
+{{else if .DCAPI}}<button id="ask">Show your card</button><p id="result">waiting</p>
+<script>
+const asked = {{$.DCAPI}}, said = document.getElementById('result')
+document.getElementById('ask').onclick = async () => {
+	try {
+		const got = await navigator.credentials.get({ digital: { requests: [asked] } })
+		const body = JSON.stringify(got.data)
+		await fetch({{.Answer}}, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body })
+		const answer = await (await fetch('/result?transaction={{.Handle}}')).json()
+		said.textContent = answer.Name ? got.protocol + ': ' + answer.Name : 'refused: ' + answer.Reason + answer.Error
+	} catch (e) {
+		said.textContent = 'the browser says ' + e.name
+	}
+}
 </script>
 {{else}}<a id="wallet" href="{{.Link}}">Open the wallet</a>{{end}}
 {{end}}
@@ -62,6 +78,9 @@ func (d *desk) pages(t testing.TB) {
 			return
 		}
 		data := map[string]any{"Begun": tx}
+		if tx.DCAPI != nil {
+			data["DCAPI"] = tx.DCAPI
+		}
 		if png, err := tx.QR(); err == nil {
 			data["QR"] = base64.StdEncoding.EncodeToString(png)
 		}
@@ -132,5 +151,45 @@ func TestBrowserShowsAQRCode(t *testing.T) {
 	var said string
 	if err := p.eval(&said, "document.querySelector('#result').textContent"); err != nil || said != "Pema Lhaden, B+, Changangkha" {
 		t.Errorf("the page says %q, %v", said, err)
+	}
+}
+
+// TestBrowserAsksByItsAPI: the page hands the door's request to navigator.credentials.get and posts what comes back. The browser takes the request as
+// it is; its choice of a wallet is played by the virtual one of the DevTools, which hands back what Credo answers to that request for that page.
+func TestBrowserAsksByItsAPI(t *testing.T) {
+	b, r := browse(t), newRegistry(t)
+	c, v := withCard(t, r), agency(t, r)
+	for name, protocol := range map[string]string{"decentralized_identifier": "openid4vp-v1-signed", "x509_hash": "openid4vp-v1-signed", "redirect_uri": "openid4vp-v1-unsigned"} {
+		for _, mode := range []string{"dc_api", "dc_api.jwt"} {
+			t.Run(name+" "+mode, func(t *testing.T) {
+				d := newDesk(t, v, ways(t)[name], openid4vp.Template{Mode: mode})
+				d.pages(t)
+				p := b.open(t, d.URL+"/")
+				var asked struct{ Data json.RawMessage }
+				if err := p.eval(&asked, "asked"); err != nil {
+					t.Fatal(err)
+				}
+				got := &answered{}
+				c.must(t, got, "answer", map[string]any{"request": asked.Data, "roots": []string{authority(t).encoded()}, "origin": d.URL})
+				result := func() string {
+					p.click("#ask")
+					p.wait("said.textContent !== 'waiting'")
+					var text string
+					if err := p.eval(&text, "said.textContent"); err != nil {
+						t.Fatal(err)
+					}
+					p.eval(nil, "said.textContent = 'waiting'")
+					return text
+				}
+				p.do(nil, "DigitalCredentials.setVirtualWalletBehavior", map[string]any{"action": "decline"})
+				if said := result(); said != "the browser says NotAllowedError" {
+					t.Errorf("the citizen declines, and the page says %q", said)
+				}
+				p.do(nil, "DigitalCredentials.setVirtualWalletBehavior", map[string]any{"action": "respond", "protocol": protocol, "response": got.Sent})
+				if said := result(); said != protocol+": Pema Lhaden" {
+					t.Errorf("the page says %q; %v", said, got.Sent)
+				}
+			})
+		}
 	}
 }
