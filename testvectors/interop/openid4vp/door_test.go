@@ -14,6 +14,7 @@ import (
 
 	"github.com/khyer/khyer/credential"
 	"github.com/khyer/khyer/did/didethr/anchor"
+	"github.com/khyer/khyer/disclosure"
 	"github.com/khyer/khyer/verifier"
 	"github.com/khyer/khyer/verifier/openid4vp"
 	"github.com/khyer/khyer/verifier/trust"
@@ -256,6 +257,56 @@ func TestCredoAnswersThroughTheBrowser(t *testing.T) {
 				}
 				if status, err := post(d.URL); err != nil || status != http.StatusOK {
 					t.Fatal(status, err, d.log(t, page.Handle))
+				}
+				if said := b.result(t, d, page.Handle); !reflect.DeepEqual(said, pema) {
+					t.Errorf("%+v", said)
+				}
+			})
+		}
+	}
+}
+
+// TestProtocolPeerAnswersOurDoor: @openid4vc carries an answer of our own holder to the door, in both encryptions, from requests that it fetched, fetched
+// with POST and its metadata, and was handed.
+func TestProtocolPeerAnswersOurDoor(t *testing.T) {
+	peer, r := newOid4vc(t), newRegistry(t)
+	v, key := agency(t, r), generate(t)
+	h := credential.NewHolder(key)
+	card, err := h.Receive(r.issue(t, key.Public()), r.signer.Public(), time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	metadata := map[string]any{"vp_formats_supported": map[string]any{"dc+sd-jwt": map[string]any{"sd-jwt_alg_values": []string{"ES256"}}}}
+	for _, by := range []string{"get", "post", "value"} {
+		for _, enc := range []string{"", "A128GCM", "A256GCM"} {
+			t.Run(by+" "+enc, func(t *testing.T) {
+				b, way, mode := newBrowser(t), ways(t)["decentralized_identifier"], "direct_post.jwt"
+				if way.RequestBy = by; enc == "" {
+					mode = "direct_post"
+				}
+				d := newDesk(t, v, way, openid4vp.Template{Mode: mode, CrossDevice: true})
+				page := b.begin(t, d)
+				u, err := peer.read(t, page.Link, map[string]any{"metadata": metadata})
+				if err != nil {
+					t.Fatal(err)
+				}
+				var asked struct{ Nonce string }
+				if err := json.Unmarshal(u.Request, &asked); err != nil {
+					t.Fatal(err)
+				}
+				shown, err := h.Present(t.Context(), card, credential.Showing{Audience: u.ClientID, Nonce: asked.Nonce, At: time.Now(),
+					Reveal: []disclosure.Path{{"Full Name"}, {"Blood Group"}, {"Address", "Village"}}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				var done struct {
+					OK     bool
+					Status int
+					Body   string
+				}
+				peer.must(t, &done, "answer", map[string]any{"request": page.Link, "vpToken": map[string]any{"citizen": []string{string(shown)}}, "encs": []string{enc}})
+				if !done.OK {
+					t.Fatalf("%+v; %v", done, d.log(t, page.Handle))
 				}
 				if said := b.result(t, d, page.Handle); !reflect.DeepEqual(said, pema) {
 					t.Errorf("%+v", said)
