@@ -78,7 +78,7 @@ func (c *certifier) writeServer() error {
 	if err != nil {
 		return err
 	}
-	leaf, err := c.sign(key.Public(), "localhost")
+	leaf, err := c.sign(key.Public(), "localhost", x509.ExtKeyUsageServerAuth)
 	if err != nil {
 		return err
 	}
@@ -91,7 +91,7 @@ func (c *certifier) writeServer() error {
 		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})...), 0o600)
 }
 
-// certify signs a certificate for a host name.
+// certify signs a certificate of a host name, for signatures: of cards and of requests.
 func (c *certifier) certify(t testing.TB, pub crypto.PublicKey, host string) *x509.Certificate {
 	t.Helper()
 	leaf, err := c.sign(pub, host)
@@ -101,7 +101,7 @@ func (c *certifier) certify(t testing.TB, pub crypto.PublicKey, host string) *x5
 	return leaf
 }
 
-func (c *certifier) sign(pub crypto.PublicKey, host string) (*x509.Certificate, error) {
+func (c *certifier) sign(pub crypto.PublicKey, host string, uses ...x509.ExtKeyUsage) (*x509.Certificate, error) {
 	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
 	if err != nil {
 		return nil, err
@@ -109,7 +109,7 @@ func (c *certifier) sign(pub crypto.PublicKey, host string) (*x509.Certificate, 
 	now := time.Now()
 	template := &x509.Certificate{
 		SerialNumber: serial, Subject: pkix.Name{CommonName: "Example Hospital"}, NotBefore: now.Add(-time.Minute), NotAfter: now.Add(12 * time.Hour),
-		DNSNames: []string{host}, KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		DNSNames: []string{host}, KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: uses,
 	}
 	if host == "localhost" {
 		template.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1)}
@@ -154,7 +154,11 @@ func serve(t testing.TB) *server {
 	}
 	s := &server{handler: http.NotFoundHandler()}
 	h := httptest.NewUnstartedServer(s)
-	chain := [][]byte{c.certify(t, key.Public(), "localhost").Raw, c.root.Raw} // the browser looks for the root in what the server sends
+	leaf, err := c.sign(key.Public(), "localhost", x509.ExtKeyUsageServerAuth)
+	if err != nil {
+		t.Fatal(err)
+	}
+	chain := [][]byte{leaf.Raw, c.root.Raw} // the browser looks for the root in what the server sends
 	h.TLS = &tls.Config{Certificates: []tls.Certificate{{Certificate: chain, PrivateKey: key}}}
 	h.StartTLS()
 	t.Cleanup(h.Close)

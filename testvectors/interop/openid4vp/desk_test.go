@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"strings"
 	"sync"
 	"testing"
 
@@ -137,8 +138,8 @@ func (d *desk) result(w http.ResponseWriter, r *http.Request) {
 	json.NewEncoder(w).Encode(out)
 }
 
-// log is what the door wrote down of a transaction.
-func (d *desk) log(t testing.TB, handle string) (steps []openid4vp.Step) {
+// log is what the door wrote down of a transaction: steps, each with its reason if it has one.
+func (d *desk) log(t testing.TB, handle string) (steps []string) {
 	t.Helper()
 	d.mu.Lock()
 	id := d.ids[handle]
@@ -148,7 +149,7 @@ func (d *desk) log(t testing.TB, handle string) (steps []openid4vp.Step) {
 		t.Fatal(err)
 	}
 	for _, e := range events {
-		steps = append(steps, e.Step)
+		steps = append(steps, strings.TrimSpace(string(e.Step)+" "+string(e.Reason)))
 	}
 	return steps
 }

@@ -94,7 +94,7 @@ func admit(t testing.TB, c credo, d *desk, cross bool) {
 	if said := b.open(t, got.Redirect); !reflect.DeepEqual(said, pema) {
 		t.Errorf("%+v", said)
 	}
-	if steps := d.log(t, page.Handle); !slices.Contains(steps, openid4vp.Accepted) || !slices.Contains(steps, openid4vp.Returned) {
+	if steps := d.log(t, page.Handle); !slices.Contains(steps, string(openid4vp.Accepted)) || !slices.Contains(steps, string(openid4vp.Returned)) {
 		t.Errorf("log %v", steps)
 	}
 }
@@ -184,7 +184,7 @@ func TestStolenAnswerOfCredo(t *testing.T) {
 					t.Errorf("%s: %d", what, status)
 				}
 			}
-			if steps := d.log(t, his.Handle); slices.Contains(steps, openid4vp.Accepted) {
+			if steps := d.log(t, his.Handle); slices.Contains(steps, string(openid4vp.Accepted)) {
 				t.Errorf("log %v", steps)
 			}
 			if said := citizen.result(t, d, page.Handle); !reflect.DeepEqual(said, pema) {
