@@ -30,6 +30,15 @@ func (g *generator) verdicts() {
 	g.scene("trust-list-expired", secTrust, "a newer list may trust more, or less", inconclusive("trust_source_unavailable"), func(s *scene) {
 		s.more = members{{"issuers_expire", fmt.Sprint(now)}}
 	})
+	window := func(fault, why string, expect members, bounds ...member) {
+		g.scene("window-"+fault, secTrust, why, expect, func(s *scene) {
+			s.issuers.set(issuer, entry(issuer, member{"windows", `[` + append(members{{"of", quote(issuer)}}, bounds...).text() + `]`}))
+		})
+	}
+	window("of-a-name-that-counts-still", "the issuer has another name now, and its old cards are still accepted", accept(), member{"until", fmt.Sprint(now + 1)}, member{"signed_until", fmt.Sprint(issued + 1)})
+	window("of-a-name-that-is-over", "the end is not part of it", stranger("type_not_accredited"), member{"until", fmt.Sprint(now)})
+	window("of-a-name-that-is-not-yet-one", "before its beginning", stranger("type_not_accredited"), member{"from", fmt.Sprint(now + 1)})
+	window("of-a-name-under-which-nothing-is-signed-any-more", "the card says that it was signed after the issuer's move", stranger("type_not_accredited"), member{"signed_until", fmt.Sprint(issued)})
 	for _, c := range []struct{ fault, code, reason string }{
 		{"resolver-network-unknown", "unknownNetwork", "did_network_unknown"},
 		{"resolver-method-unknown", "methodNotSupported", "did_method_unknown"},

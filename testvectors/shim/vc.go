@@ -240,6 +240,11 @@ func (r *request) issuers(lists *statusLists) (out []trust.Issuer) {
 			i.Certified, i.Name = []trust.Certified{by}, by.Name
 			r.take(c.err)
 		}
+		e.each("windows", func(v strictjson.Value) {
+			w := request{v: v}
+			i.Windows = append(i.Windows, trust.Window{Of: w.text("of"), From: w.time("from"), Until: w.time("until"), SignedUntil: w.time("signed_until")})
+			e.take(w.err)
+		})
 		lists.places(&i, v)
 		out = append(out, i)
 		r.take(e.err)

@@ -18,7 +18,7 @@ import (
 //	 "issuers": [{"name": "…", "dids": ["did:…"], "types": ["https://…"], …}],
 //	 "purposes": [{"agency": "https://…", "name": "ekyc", "basis": "…", "claims": {"https://…": [["Full Name"]]}}]}
 //
-// Members have the names of the fields of [Issuer], [Accreditation], [Certified], [StatusLists] and [Purpose], in lower case with underscores. Times are
+// Members have the names of the fields of [Issuer], [Window], [Accreditation], [Certified], [StatusLists] and [Purpose], in lower case with underscores. Times are
 // RFC 3339, roots are certificates in PEM. A member that is not known is an error, because the one that was meant would be missing.
 type Document struct {
 	Sequence        uint64 // grows with each document; only [Signed] asks for it
@@ -78,6 +78,7 @@ func (r *reader) issuer(v strictjson.Value, at string) (i Issuer) {
 	r.object(v, at, fields{
 		"name": r.text(&i.Name), "dids": r.texts(&i.DIDs), "urls": r.texts(&i.URLs), "types": r.texts(&i.Types),
 		"certified": each(r, &i.Certified, r.certified),
+		"windows":   each(r, &i.Windows, r.window),
 		"from":      r.time(&i.From), "until": r.time(&i.Until),
 		"key_classes": r.texts(&i.KeyClasses), "lapsed_until": r.time(&i.LapsedUntil), "hosts": r.texts(&i.Hosts),
 		"status_lists": each(r, &i.StatusLists, r.statusLists), "status_required": r.boolean(&i.StatusRequired),
@@ -85,6 +86,11 @@ func (r *reader) issuer(v strictjson.Value, at string) (i Issuer) {
 		"compromised": r.texts(&i.Compromised),
 	})
 	return i
+}
+
+func (r *reader) window(v strictjson.Value, at string) (w Window) {
+	r.object(v, at, fields{"of": r.text(&w.Of), "from": r.time(&w.From), "until": r.time(&w.Until), "signed_until": r.time(&w.SignedUntil)})
+	return w
 }
 
 func (r *reader) certified(v strictjson.Value, at string) (c Certified) {

@@ -101,6 +101,8 @@ type Issuer struct {
 	URLs      []string    // every https iss of this issuer whose keys its JWT VC Issuer Metadata has
 	Certified []Certified // for cards under certificates
 	Types     []string    // the types that it may issue, exactly as vct has them
+	// Windows say when each of these names counts. A name without one counts as long as the entry.
+	Windows []Window
 	Accreditation
 }
 
@@ -123,9 +125,10 @@ type List struct {
 }
 
 type entry struct {
-	types   []string
-	answer  Accreditation
-	anchors *anchors // nil unless by certificates
+	types       []string
+	answer      Accreditation
+	signedUntil time.Time
+	anchors     *anchors // nil unless by certificates
 }
 
 // NewList makes a list. Each entry needs a name, at least one DID, URL or Certified, and at least one type; none of them stands in
@@ -151,6 +154,7 @@ func NewList(issuers ...Issuer) (*List, error) {
 
 func (i Issuer) clone() Issuer {
 	i.DIDs, i.URLs, i.Certified, i.Types = slices.Clone(i.DIDs), slices.Clone(i.URLs), slices.Clone(i.Certified), slices.Clone(i.Types)
+	i.Windows = slices.Clone(i.Windows)
 	i.KeyClasses, i.Compromised, i.Hosts, i.StatusLists = slices.Clone(i.KeyClasses), slices.Clone(i.Compromised), slices.Clone(i.Hosts), slices.Clone(i.StatusLists)
 	return i
 }
@@ -182,6 +186,9 @@ func (i Issuer) check() error {
 	}
 	if i.SuspendedKeepsOlder && i.Suspended.IsZero() {
 		return errors.New("the field SuspendedKeepsOlder says how an issuer is suspended, and it is not")
+	}
+	if err := i.checkWindows(); err != nil {
+		return err
 	}
 	for n, s := range i.StatusLists {
 		if err := s.check(); err != nil {
@@ -230,6 +237,7 @@ func (l *List) add(i Issuer) error {
 		}
 		e := &entry{types: types, answer: acc, anchors: a}
 		e.answer.Mechanism = m
+		e.bounded(i.Windows, name)
 		in[name] = e
 		return nil
 	}
@@ -329,7 +337,8 @@ func (l *List) Accreditation(_ context.Context, q Query) (*Accreditation, error)
 		return nil, IssuerNotTrusted
 	case !slices.Contains(e.types, q.Type),
 		!e.answer.From.IsZero() && q.Now.Before(e.answer.From),
-		!e.answer.Until.IsZero() && !q.Now.Before(e.answer.Until):
+		!e.answer.Until.IsZero() && !q.Now.Before(e.answer.Until),
+		!e.signedUntil.IsZero() && (q.Signed.IsZero() || !q.Signed.Before(e.signedUntil)):
 		return nil, TypeNotAccredited
 	case e.answer.suspended(q):
 		return nil, IssuerSuspended
