@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/khyer/khyer/disclosure"
+	"github.com/khyer/khyer/internal/oid4vp"
 	"github.com/khyer/khyer/verifier"
 	"github.com/khyer/khyer/verifier/openid4vp"
 )
@@ -239,6 +240,7 @@ func TestSessionFixation(t *testing.T) {
 	g.must(err)
 	(&browser{g, []*http.Cookie{&invented}}).isSignedOut(s, "who invented the value")
 	(&browser{g, append([]*http.Cookie{&invented}, victim.cookies...)}).isSignedOut(s, "who has two cookies of the name")
+	(&browser{g, append(victim.cookies, &invented)}).isSignedOut(s, "who has two cookies of the name")
 }
 
 // Where the result may be read for a while, whoever sits down at the browser after the citizen goes back in its history.
@@ -356,6 +358,33 @@ func TestSubjects(t *testing.T) {
 	g.card = g.issuer.Issue(g.world.NewHolder(), idCard, holder, nil)
 	if _, other := g.signedIn(s); other == first {
 		t.Error("two citizens have one subject")
+	}
+}
+
+// A wallet shows two cards, its holder's own and one for a child: the one that is named signs in, whichever comes first.
+func TestSubjectIsOfTheNamedCard(t *testing.T) {
+	g := newRig(t, func(t *openid4vp.Template) {
+		one := `{"id":"ID","format":"dc+sd-jwt","meta":{"vct_values":["` + idCard + `"]},"claims":[{"path":["Full Name"]}]}`
+		t.Type, t.Claims, t.CrossDevice, t.Retention = "", nil, false, time.Hour
+		t.Query = json.RawMessage(`{"credentials":[` + strings.Replace(one, "ID", "child", 1) + "," + strings.Replace(one, "ID", "guardian", 1) + `]}`)
+	}, nil)
+	holder := g.world.NewHolder()
+	own := g.issuer.Issue(holder, idCard, map[string]string{"Full Name": marker}, nil)
+	child := g.issuer.Issue(holder, idCard, map[string]string{"Full Name": "Dorji Example"}, nil)
+	for query, want := range map[string]string{"child": "Dorji Example", "guardian": marker} {
+		s := g.session(func(c *openid4vp.SessionConfig) { c.Query, c.Key, c.Named = query, nil, true })
+		b := g.browser()
+		tx := b.begin()
+		ask := g.fetch(tx.Link)
+		text, err := verifier.Answer{"child": {child.Present(expect(ask))}, "guardian": {own.Present(expect(ask))}}.MarshalJSON()
+		g.must(err)
+		res := g.answer(ask, &oid4vp.Response{Token: text, State: ask.State})
+		status(t, res, http.StatusOK)
+		var body map[string]string
+		g.must(json.NewDecoder(res.Body).Decode(&body))
+		if got, err := b.signIn(s, body["redirect_uri"], tx.Handle); err != nil || got != want {
+			t.Errorf("%s: %v", query, err)
+		}
 	}
 }
 
@@ -539,6 +568,18 @@ func TestThiefOfTheStoreSignsNobodyIn(t *testing.T) {
 	if refused < 5 {
 		t.Errorf("%d records were put in the place of the thief's session", refused)
 	}
+}
+
+// A store with a slow clock, or one that forgets nothing, does not prolong a session.
+func TestSessionLapsesWhateverTheStoreDoes(t *testing.T) {
+	g := newRig(t, sameDevice, func(g *rig) {
+		g.config.Store = newMemory(g.t, openid4vp.MemoryConfig{Now: func() time.Time { return time.Unix(0, 0) }})
+		g.config.Key = []byte("thirty-two bytes of a door's key")
+	})
+	s := g.session(nil)
+	b, _ := g.signedIn(s)
+	g.world.Sleep(time.Hour)
+	b.isSignedOut(s, "after an hour")
 }
 
 func TestSessionWhenTheStoreFails(t *testing.T) {
