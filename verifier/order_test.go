@@ -99,7 +99,9 @@ func TestPublishedOrder(t *testing.T) {
 		{"5 nbf", credential.NotYetValid, func(w *world, _ *traps) { w.claims["nbf"] = now.Add(time.Hour).Unix() }, "trust"},
 		{"6", verifier.IssuerKeyRevoked, func(w *world, _ *traps) { w.subject.Keys[0].Revoked = now.Add(-time.Minute) }, "trust resolve"},
 		{"7", credential.SignatureInvalid, func(w *world, _ *traps) { w.signer = w.other }, "trust resolve"},
-		{"8", credential.MustBePlain, func(w *world, _ *traps) { w.hidden = map[string]any{"aka_vcts": []string{"https://registry.example/types/x"}} }, "trust resolve"},
+		{"8", credential.MustBePlain, func(w *world, _ *traps) {
+			w.hidden = map[string]any{"aka_vcts": []string{"https://registry.example/types/x"}}
+		}, "trust resolve"},
 		{"9", credential.BindingSignature, func(w *world, _ *traps) { w.holder = w.other }, "trust resolve"},
 		{"9 transactions", verifier.TransactionDataMissing, func(w *world, _ *traps) { w.expect.TransactionData = []string{pay} }, "trust resolve"},
 		{"10", verifier.ClaimMissing, func(w *world, _ *traps) { w.expect.Claims = append(w.expect.Claims, disclosure.Path{"Blood Group"}) }, "trust resolve"},
