@@ -80,12 +80,12 @@ func ParseData(data []byte) (object string, r *Request, err error) {
 	if len(data) > MaxRequest {
 		return "", nil, fail(RequestTooLarge, "")
 	}
+	if mode, _ := v.Get("response_mode").Text(); !Mode(mode).InBrowser() {
+		return "", nil, fail(ModeUnsupported, "")
+	}
 	r, err = readRequest(v, strictjson.Value{})
 	if err != nil {
 		return "", nil, err
-	}
-	if !r.Mode.InBrowser() {
-		return "", nil, fail(ModeUnsupported, "")
 	}
 	r.ExpectedOrigins = nil
 	return "", r, nil

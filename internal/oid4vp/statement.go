@@ -16,7 +16,7 @@ type Statement struct {
 	Purpose   string            `json:"purpose"` // its name in the list: trust.Purpose.Name
 	Verifier  map[string]string `json:"verifier,omitempty"`
 	Why       map[string]string `json:"why,omitempty"`
-	OtherWay  map[string]string `json:"other_way,omitempty"`         // what to do instead of answering: NDI Act of Bhutan 2023, section 52
+	Paper     map[string]string `json:"paper,omitempty"`             // how the same is had without a wallet: NDI Act of Bhutan 2023, section 52
 	Retention *int64            `json:"retention_seconds,omitempty"` // how long claims are kept; 0: not beyond the answer; nil: it does not say
 }
 
@@ -58,7 +58,7 @@ func readStatement(data json.RawMessage) (s Statement, ok bool) {
 	f.text("purpose", &s.Purpose)
 	f.byLanguage("verifier", &s.Verifier)
 	f.byLanguage("why", &s.Why)
-	f.byLanguage("other_way", &s.OtherWay)
+	f.byLanguage("paper", &s.Paper)
 	if kept := v.Get("retention_seconds"); kept.Exists() {
 		n, ok := kept.Int64()
 		if !ok || n < 0 || n > maxRetention {
