@@ -65,6 +65,10 @@ func TestReasonTableIsComplete(t *testing.T) {
 		if i.Retry && i.HTTPStatus != 503 || i.English == "" && i.HelpCode[0] != 'S' {
 			t.Errorf("%s: retry %v, HTTP status %d, English %q", word, i.Retry, i.HTTPStatus, i.English)
 		}
+		// What another minute does not mend is not to be tried again: whoever runs the service has to set something up.
+		if strings.HasSuffix(i.English, "Please try again.") != i.Retry && i.HelpCode[0] == 'R' && word != "issuer_key_not_final" || i.HTTPStatus == 503 && i.HelpCode[0] != 'R' {
+			t.Errorf("%s: retry %v, HTTP status %d, English %q", word, i.Retry, i.HTTPStatus, i.English)
+		}
 		// F are the form, H the holder and I the issuer: all of them can be found before a signature was verified.
 		if strings.Contains("FHI", i.HelpCode[:1]) && i.HelpCode != "H09" && i.HelpCode != "H10" && i.HelpCode != "H11" && !(i.HelpCode[0] == 'F' && i.HelpCode >= "F60") && !strings.Contains(i.English, "could not be read") {
 			t.Errorf("%s can be caused by a stranger: %q", word, i.English)

@@ -1,6 +1,21 @@
 // Package telemetry tells log/slog and OpenTelemetry what a verifier decided. Everything goes through the one hook, verifier.Config.Observe, whose
 // events name verdict, reason, type and issuer, and no claim and no holder; issuer and type are empty where a stranger could have written
 // them.
+//
+// # What is told
+//
+// Of each card of an answer that was accepted, and else of the card at which it failed:
+//
+//	log       span, histogram  value
+//	verdict   khyer.verdict    accepted, rejected or inconclusive
+//	reason    khyer.reason     a word of verifier.Reasons; absent if accepted
+//	type      khyer.type       vct; absent unless issuer and holder were verified
+//	issuer    khyer.issuer     iss, or what stands for it in a certificate; absent as type is
+//	took      the duration     of the whole verification: in the histogram khyer.verifier.duration in seconds, in the span its length
+//
+// [Slog] writes the message "credential accepted", "credential rejected" or "credential not checked". [OpenTelemetry] makes spans of the name
+// "verify credential", with the status Error and the reason as its description for what is inconclusive: a rejection is no error of the service.
+// The instrumentation scope is github.com/khyer/khyer/verifier. Nothing else is told, of nobody: no nonce, no audience, no claim's path, no status list.
 package telemetry
 
 import (
@@ -43,8 +58,16 @@ func Slog(l *slog.Logger) Observer {
 				attrs = append(attrs, slog.String(a.name, a.value))
 			}
 		}
-		l.LogAttrs(ctx, level, "credential verified", attrs...)
+		l.LogAttrs(ctx, level, message(e.Verdict), attrs...)
 	}
+}
+
+// message says what was decided: somebody who reads the messages alone must not take a rejection for a good card.
+func message(verdict string) string {
+	if verdict == "inconclusive" {
+		return "credential not checked"
+	}
+	return "credential " + verdict
 }
 
 // Names of what OpenTelemetry is told.

@@ -29,11 +29,13 @@ func ExampleSlog() {
 		return a
 	}}))
 	observe := telemetry.Slog(log) // verifier.Config{Observe: observe}
+	observe(context.Background(), verifier.Event{Verdict: "accepted", Type: "https://registry.example/types/foundational-id", Issuer: "did:example:registry", Took: 90 * time.Microsecond})
 	observe(context.Background(), verifier.Event{Verdict: "rejected", Reason: verifier.Replayed, Type: "https://registry.example/types/foundational-id", Issuer: "did:example:registry", Took: 70 * time.Microsecond})
 	observe(context.Background(), verifier.Event{Verdict: "inconclusive", Reason: verifier.ChainStale, Took: 2 * time.Millisecond})
 	// Output:
-	// level=INFO msg="credential verified" verdict=rejected took=70µs reason=replayed type=https://registry.example/types/foundational-id issuer=did:example:registry
-	// level=WARN msg="credential verified" verdict=inconclusive took=2ms reason=chain_head_stale
+	// level=INFO msg="credential accepted" verdict=accepted took=90µs type=https://registry.example/types/foundational-id issuer=did:example:registry
+	// level=INFO msg="credential rejected" verdict=rejected took=70µs reason=replayed type=https://registry.example/types/foundational-id issuer=did:example:registry
+	// level=WARN msg="credential not checked" verdict=inconclusive took=2ms reason=chain_head_stale
 }
 
 func TestOpenTelemetry(t *testing.T) {
