@@ -1,6 +1,6 @@
 // Package verifiertest tests what an adopter builds around package verifier. It links no chain and no HTTP.
 //
-// A service that verifies cards is tested in a [World]: a small country in memory with issuers, holders and a clock, whose cards are real and can be revoked,
+// A service that verifies cards is tested in a [World]: a small country in memory with issuers, holders, agencies and a clock, whose cards are real and can be revoked,
 // and whose keys can be retired, revoked and declared compromised. [Faults] are ways to break a presentation, each with the reason for which it is
 // refused. [AsksNoMore] fails an agency's build if its requests ask for more than their purpose allows.
 //

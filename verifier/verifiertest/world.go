@@ -23,17 +23,18 @@ import (
 	"github.com/khyer/khyer/verifier/trust"
 )
 
-// World is a small country in memory, for the tests of services that verify cards: issuers with DIDs and status lists, holders, a trust list and a
-// clock that stands still until it is moved. What happens in it is real but for the chain and the network. Everything that goes wrong in setting it up fails
+// World is a small country in memory, for the tests of services that verify cards: issuers with DIDs and status lists, holders, agencies, a trust list,
+// a policy and a clock that stands still until it is moved. What happens in it is real but for the chain and the network. Everything that goes wrong in setting it up fails
 // the test. It is safe for concurrent use.
 type World struct {
 	t        testing.TB
 	resolver *didtest.Resolver
 	name     string // in the DIDs of its issuers
 
-	mu      sync.Mutex
-	now     time.Time
-	issuers map[string]*Issuer
+	mu       sync.Mutex
+	now      time.Time
+	issuers  map[string]*Issuer
+	purposes []trust.Purpose
 }
 
 // NewWorld makes a world at the beginning of 2026-11-24 in Thimphu. Its issuers have DIDs that no other world's have: a card of another world is a

@@ -3,6 +3,7 @@ package verifiertest_test
 import (
 	"bytes"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -213,5 +214,41 @@ func TestPresentAnswersAQuery(t *testing.T) {
 		if got := bytes.Count(c.card.Present(e), []byte("~")) - 1; got != c.shown {
 			t.Errorf("%s shows %d claims, want %d", name, got, c.shown)
 		}
+	}
+}
+
+// TestHospitalAsksForTooMuch is how an agency sees in its own tests that a request asks for more than its purpose allows; a card is revoked meanwhile.
+func TestHospitalAsksForTooMuch(t *testing.T) {
+	r := &recorder{TB: t}
+	w := verifiertest.NewWorld(r)
+	registry := w.NewIssuer("Example Civil Registry", nil, idCard)
+	card := registry.Issue(w.NewHolder(), idCard, map[string]string{"Full Name": "Pema Example", "Blood Group": "O+", "Tax Number": "x"}, nil)
+	hospital := w.NewAgency("https://hospital.example",
+		trust.Purpose{Name: "hospital-admission", Claims: map[string][]disclosure.Path{idCard: {{"Full Name"}, {"Blood Group"}}}, Until: w.Now().Add(24 * time.Hour)},
+		trust.Purpose{Name: "login", Claims: map[string][]disclosure.Path{idCard: {{"Full Name"}}}})
+	v := w.Verifier()
+	verify := func(e verifier.Expect) error {
+		_, err := v.Verify(t.Context(), card.Present(e), e)
+		return err
+	}
+	if err := verify(hospital.Request("hospital-admission", idCard, disclosure.Path{"Blood Group"})); err != nil {
+		t.Error(err)
+	}
+	if len(r.said) > 0 {
+		t.Fatalf("%q", r.said)
+	}
+	hospital.Request("hospital-admission", idCard, disclosure.Path{"Full Name"}, disclosure.Path{"Tax Number"})
+	hospital.Request("login", idCard, disclosure.Path{"Blood Group"})
+	hospital.Request("ekyc", idCard, disclosure.Path{"Full Name"})
+	w.Sleep(25 * time.Hour)
+	hospital.Request("hospital-admission", idCard, disclosure.Path{"Full Name"})
+	for n, want := range []string{`: "Tax Number"`, `: "Blood Group"`, "purpose_unknown", "purpose_unknown"} {
+		if len(r.said) != 4 || !strings.Contains(r.said[n], want) || n == 0 && strings.Contains(r.said[n], "Full Name") {
+			t.Fatalf("%q, want %q", r.said, want)
+		}
+	}
+	registry.SetStatus(card, status.Revoked)
+	if err := verify(hospital.Request("login", idCard, disclosure.Path{"Full Name"})); !errors.Is(err, verifier.CardRevoked) {
+		t.Error(err)
 	}
 }
