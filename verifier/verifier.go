@@ -136,7 +136,8 @@ type Event struct {
 
 // ReplayGuard remembers which requests were answered. The key is a hash of audience and nonce, the same in every process: agencies that
 // run several give them one guard, behind which stands a store that they share. Use returns true for exactly one of any number of callers with the same key, and false
-// for the others until the time is over; it is atomic and safe for concurrent use.
+// for the others until the time is over; it is atomic and safe for concurrent use. An error is no answer: the presentation is then inconclusive.
+// verifiertest.ReplayGuard checks an implementation.
 type ReplayGuard interface {
 	Use(ctx context.Context, key [32]byte, until time.Time) (fresh bool, err error)
 }

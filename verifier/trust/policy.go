@@ -11,7 +11,8 @@ import (
 	"github.com/khyer/khyer/disclosure"
 )
 
-// Purpose is what one agency may ask citizens for, and to what end: what it told the governing body when it was admitted.
+// Purpose is what one agency may ask citizens for, and to what end: what it told the governing body when it was admitted. In Bhutan verifiers are
+// on-boarded for types of request, and the governing body says which requests are permitted, and to whom (NDI Act 2023, sections 49 to 51 and 54).
 type Purpose struct {
 	Agency string // who asks, exactly as the Audience of its requests
 	Name   string // to what end: "login", "ekyc", "hospital-admission"

@@ -125,7 +125,8 @@ func SignedFile(list *Sealed, quorums ...*Sealed) ([]byte, error) {
 	}{append([]*Sealed{}, quorums...), list})
 }
 
-// Signed follows the signed lists of a governing body. It is not safe for concurrent use.
+// Signed follows the signed lists of a governing body: answers of a trust registry that can be verified, as the NDI Act 2023 wants them (section 93). It is
+// not safe for concurrent use.
 //
 // A process opens it once, with [OpenSigned] of the State that it kept; at its first start there is none. For each file that it fetches it calls
 // Accept, keeps the new State, and only then uses the document: the other way round, a process that ends in between would take an older list

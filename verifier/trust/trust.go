@@ -90,7 +90,7 @@ const (
 )
 
 // Source answers queries. An error that is a Reason of this package is an answer; any other means that the answer is not known. It is
-// safe for concurrent use.
+// safe for concurrent use. verifiertest.TrustSource checks an implementation.
 type Source interface {
 	Accreditation(context.Context, Query) (*Accreditation, error)
 }
