@@ -187,7 +187,7 @@ func TestDifferenceCredoWantsAuthentication(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	trust := oid4vp.Trust{Resolver: did.Mux{"ethr": c.resolver}, Now: time.Now()}
+	trust := oid4vp.Trust{Resolver: did.Mux{"ethr": c.resolver}, Now: time.Now(), Skew: time.Minute}
 	if _, err := oid4vp.Verify(t.Context(), []byte(parsed.Object), parsed.Client, trust); err != nil {
 		t.Error(err)
 	}

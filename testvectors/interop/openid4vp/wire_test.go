@@ -202,7 +202,7 @@ func strangerObject(t testing.TB, s oid4vp.Signer, r *oid4vp.Request) ([]byte, e
 func TestOursReadsThePeersRequests(t *testing.T) {
 	peer := newOid4vc(t)
 	roots := []*x509.Certificate{authority(t).root}
-	trust := oid4vp.Trust{Resolver: did.Mux{"jwk": didjwk.Resolver{}}, Roots: roots, Now: time.Now()}
+	trust := oid4vp.Trust{Resolver: did.Mux{"jwk": didjwk.Resolver{}}, Roots: roots, Now: time.Now(), Skew: time.Minute}
 	chain := []string{base64.StdEncoding.EncodeToString(peer.leaf.Raw)}
 	const uri = "https://localhost/request"
 	for name, c := range map[string]struct {
