@@ -25,11 +25,12 @@
 //  13. The replay guard, which is used up only by acceptance.
 //
 // [Verifier.VerifyAnswer] looks at the form of an answer first: each part answers a query, and none too often. Then every card goes through steps 1 to
-// 12, in the order of the queries, and the first that fails ends it; in step 10 the claims are those of the first claim set that was shown. Then
-// comes what the answer as a whole must be: all that is required is there, and nothing else; the cards are of one holder; linked claims are
-// equal; where holders may differ, the links tie all cards together; each transaction was authorized with one card. Step 13 is made once.
+// 12, in the order of the queries, and the first that fails ends it; in step 10 the claims are those of the first claim set that was shown, and the
+// issuer is held against the trusted authorities that the query names. Then comes what the answer as a whole must be: all that is required is there,
+// and nothing else; the cards are of one holder; linked claims are equal; where holders may differ, the links tie all cards together; each transaction
+// was authorized with one card. Step 13 is made once.
 //
-// [Verifier.Explain] makes the same checks, goes on after a fault, and accepts nothing.
+// [Verifier.Explain] and [Verifier.ExplainAnswer] make the same checks, go on after a fault, and accept nothing.
 //
 // # Whose key, and who says so
 //
