@@ -2,6 +2,7 @@ package openid4vp_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"testing"
 
 	"github.com/khyer/khyer/did/pubkey"
@@ -76,6 +77,11 @@ type answered struct {
 	Redirect string
 	Sent     map[string]json.RawMessage // as it was posted
 	Plain    map[string]json.RawMessage // before encryption
+}
+
+// String leaves the answer itself out.
+func (a *answered) String() string {
+	return fmt.Sprintf("ok %v, status %d, body %s, redirect to %q", a.OK, a.Status, a.Body, a.Redirect)
 }
 
 func (c credo) answer(t testing.TB, request string) (*answered, error) {

@@ -59,7 +59,7 @@ func TestCardOfADIDInTheHAIPProfile(t *testing.T) {
 	d := newDesk(t, agency(t, r), way, openid4vp.Template{CrossDevice: true})
 	page := b.begin(t, d)
 	if got, err := c.answer(t, page.Link); err != nil || got.OK || got.Status != http.StatusBadRequest {
-		t.Errorf("%+v, %v", got, err)
+		t.Error(got, err)
 	}
 	if said := b.result(t, d, page.Handle); said.Reason != trust.ChainMissing {
 		t.Errorf("%+v", said)

@@ -65,7 +65,7 @@ func TestCredoAnswersCredo(t *testing.T) {
 					t.Fatal(err)
 				}
 				if verdict := v.verdict(t, a); !got.OK || verdict.State != "ResponseVerified" || len(verdict.Cards["citizen"]) != 1 {
-					t.Errorf("%+v: %s", got, verdict.Error)
+					t.Error(got, verdict.State, verdict.Error)
 				}
 			})
 		}
