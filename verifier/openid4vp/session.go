@@ -79,7 +79,7 @@ func NewSession(c SessionConfig) (*Session, error) {
 	if c.Named == (c.Key != nil) {
 		return bad("either Key or Named")
 	}
-	if c.Key != nil && (len(c.Key) < 32 || same(c.Key, make([]byte, len(c.Key)))) {
+	if c.Key != nil && !goodKey(c.Key) {
 		return bad("Key is not 32 random bytes or more")
 	}
 	s := &Session{c: c, d: c.Door, life: c.Lifetime}
