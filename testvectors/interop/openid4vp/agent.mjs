@@ -43,3 +43,11 @@ export async function newKey(agent) {
   const { keyId, publicJwk } = await agent.kms.createKey({ type: { kty: 'EC', crv: 'P-256' } })
   return { keyId, jwk: publicJwk }
 }
+
+// newDID makes a DID of a new key: {did, url}, url that of the one method in it.
+export async function newDID(agent, method) {
+  const { keyId } = await newKey(agent)
+  const { didState } = await agent.dids.create({ method, options: { keyId } })
+  if (didState.state !== 'finished') throw new Error(didState.reason)
+  return { did: didState.did, url: didState.didDocument.verificationMethod[0].id }
+}

@@ -13,6 +13,7 @@ import (
 	"github.com/khyer/khyer/credential"
 	"github.com/khyer/khyer/did"
 	"github.com/khyer/khyer/did/didjwk"
+	"github.com/khyer/khyer/did/didkey"
 	"github.com/khyer/khyer/did/pubkey"
 	"github.com/khyer/khyer/disclosure"
 	"github.com/khyer/khyer/verifier"
@@ -67,7 +68,7 @@ func agency(t testing.TB, trusted ...*registry) *verifier.Verifier {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v, err := verifier.New(verifier.Config{Resolver: did.Mux{"jwk": didjwk.Resolver{}}, Issuers: issuers})
+	v, err := verifier.New(verifier.Config{Resolver: did.Mux{"jwk": didjwk.Resolver{}, "key": didkey.Resolver{}}, Issuers: issuers})
 	if err != nil {
 		t.Fatal(err)
 	}

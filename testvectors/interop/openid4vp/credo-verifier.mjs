@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:https'
 import express from 'express'
-import { newAgent, newKey } from './agent.mjs'
+import { newAgent, newDID, newKey } from './agent.mjs'
 import { X509Certificate } from '@credo-ts/core'
 import { serve } from './lines.mjs'
 
@@ -16,14 +16,6 @@ const agent = await newAgent({ app, verifier: { baseUrl: url + '/oid4vp' } })
 const { verifier } = agent.openid4vc
 const { verifierId } = await verifier.createVerifier({ clientMetadata: { client_name: 'Example Hospital' } })
 
-// didUrl is a DID of a new key and the one method in it.
-async function didUrl(method) {
-  const { keyId } = await newKey(agent)
-  const { didState } = await agent.dids.create({ method, options: { keyId } })
-  if (didState.state !== 'finished') throw new Error(didState.reason)
-  return didState.didDocument.verificationMethod[0].id
-}
-
 const ops = {
   // A key for certificates: {keyId, jwk}.
   key: () => newKey(agent),
@@ -31,7 +23,7 @@ const ops = {
   // A request: {link, id}. signer is {did: method}, {chain, keyId, prefix}, or undefined for a request without a signature.
   ask: async ({ signer, mode, query, transactionData }) => {
     let requestSigner = { method: 'none' }
-    if (signer?.did) requestSigner = { method: 'did', didUrl: await didUrl(signer.did) }
+    if (signer?.did) requestSigner = { method: 'did', didUrl: (await newDID(agent, signer.did)).url }
     if (signer?.chain) {
       const x5c = signer.chain.map((c) => X509Certificate.fromEncodedCertificate(c))
       x5c[0].publicJwk.keyId = signer.keyId

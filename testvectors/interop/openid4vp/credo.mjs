@@ -1,6 +1,6 @@
 // A whole wallet: Credo's agent with its OpenID4VP holder. Its keys are made here and never leave; its cards are brought to it.
-import { ethr, newAgent, newKey } from './agent.mjs'
-import { SdJwtVcRecord } from '@credo-ts/core'
+import { ethr, newAgent, newDID, newKey } from './agent.mjs'
+import { Kms, SdJwtVcRecord } from '@credo-ts/core'
 import { serve } from './lines.mjs'
 
 const agent = await newAgent()
@@ -12,6 +12,15 @@ const resolve = ({ request, roots, origin }) =>
 const ops = {
   // A new key for cards, {keyId, jwk}: jwk is what an issuer puts into cnf.
   key: () => newKey(agent),
+
+  // A card that Credo issues, with a DID of its own, to a key: {card, did}. frame says what can be disclosed selectively.
+  issue: async ({ method, payload, frame, jwk }) => {
+    const { did, url } = await newDID(agent, method)
+    const { compact } = await agent.sdJwtVc.sign({
+      payload, disclosureFrame: frame, issuer: { method: 'did', didUrl: url }, holder: { method: 'jwk', jwk: Kms.PublicJwk.fromUnknown(jwk) },
+    })
+    return { card: compact, did }
+  },
 
   // Where did:ethr is resolved.
   ethr: async ({ server }) => {

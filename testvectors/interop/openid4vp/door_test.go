@@ -3,6 +3,7 @@ package openid4vp_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -313,5 +314,29 @@ func TestProtocolPeerAnswersOurDoor(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestCardThatCredoIssued: issuer and wallet are the peer's, verifier and door ours. Credo names its key by a relative kid.
+func TestCardThatCredoIssued(t *testing.T) {
+	for _, method := range []string{"jwk", "key"} {
+		t.Run("did:"+method, func(t *testing.T) {
+			c := newCredo(t)
+			k := c.key(t)
+			payload := map[string]any{}
+			if err := json.Unmarshal([]byte(citizen), &payload); err != nil {
+				t.Fatal(err)
+			}
+			payload["vct"], payload["exp"] = vct, time.Now().Add(time.Hour).Unix()
+			var issued struct{ Card, DID string }
+			c.must(t, &issued, "issue", map[string]any{"method": method, "payload": payload, "jwk": k.JWK, "frame": map[string]any{
+				"_sd": []string{"Full Name", "ID Number", "Blood Group"}, "Address": map[string]any{"_sd": []string{"Village", "Dzongkhag"}}}})
+			header, err := base64.RawURLEncoding.DecodeString(issued.Card[:strings.IndexByte(issued.Card, '.')])
+			if err != nil || !strings.Contains(string(header), `"kid":"#`) {
+				t.Errorf("header %s", header)
+			}
+			c.hold(t, []byte(issued.Card), k)
+			admit(t, c, newDesk(t, agency(t, &registry{id: issued.DID}), ways(t)["decentralized_identifier"], openid4vp.Template{}), false)
+		})
 	}
 }
