@@ -73,6 +73,10 @@ type Showing struct {
 	Reveal          []disclosure.Path // see disclosure.Unverified.Select
 	Audience, Nonce string            // what the verifier sent; required
 	At              time.Time         // becomes iat of the key binding; required
+	// TransactionHashes are hashes of what the holder authorizes with the card (OpenID4VP 1.0 appendix B.3.3.1), in base64url, at most 64, and
+	// TransactionAlgorithm is the name of their algorithm, empty where the request named none and it is sha-256. Verified.TransactionHashes reads them.
+	TransactionHashes    []string
+	TransactionAlgorithm string
 }
 
 // Present returns a presentation (SD-JWT+KB): the issuer-signed part as it was received, the disclosures that Reveal needs, and a
@@ -109,19 +113,22 @@ func present(ctx context.Context, h *Holder, u *disclosure.Unverified, v *disclo
 		return nil, failAt(CallerFault, "Nonce")
 	case s.At.IsZero():
 		return nil, failAt(CallerFault, "At")
+	case len(s.TransactionHashes) > maxTransactions, len(s.TransactionHashes) == 0 && s.TransactionAlgorithm != "":
+		return nil, failAt(CallerFault, "TransactionHashes")
 	}
 	algs := h.signer.Public().Algorithms()
 	if len(algs) == 0 {
 		return nil, fail(AlgorithmUnsupported)
 	}
-	shown, err := u.Reveal(strictjson.Inside{}, v, s.Reveal, kbRoom+2*(len(s.Audience)+len(s.Nonce)))
+	shown, err := u.Reveal(strictjson.Inside{}, v, s.Reveal, kbRoom+2*(len(s.Audience)+len(s.Nonce))+100*len(s.TransactionHashes))
 	if err != nil {
 		return nil, err
 	}
 	hash := u.Hash().New()
 	hash.Write(shown)
 	claims := object("aud", s.Audience, "nonce", s.Nonce, "sd_hash", base64.RawURLEncoding.EncodeToString(hash.Sum(nil)))
-	claims = append(appendNumber(claims[:len(claims)-1], `,"iat":`, s.At), '}')
+	claims = appendNumber(claims[:len(claims)-1], `,"iat":`, s.At)
+	claims = append(appendTransactions(claims, s.TransactionHashes, s.TransactionAlgorithm), '}')
 	header := object("alg", string(algs[0]), "typ", typKB)
 	if shown, err = appendJWS(shown, ctx, h.signer, algs[0], header, claims); err != nil {
 		return nil, err

@@ -44,3 +44,22 @@ func readTransactions(c strictjson.Value) (*transactions, error) {
 	}
 	return t, nil
 }
+
+// appendTransactions writes the claims that readTransactions reads, as further members of an object.
+func appendTransactions(dst []byte, hashes []string, algorithm string) []byte {
+	if len(hashes) == 0 {
+		return dst
+	}
+	dst = append(dst, `,"transaction_data_hashes":[`...)
+	for i, h := range hashes {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = appendString(dst, h)
+	}
+	dst = append(dst, ']')
+	if algorithm != "" {
+		dst = appendString(append(dst, `,"transaction_data_hashes_alg":`...), algorithm)
+	}
+	return dst
+}

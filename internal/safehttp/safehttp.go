@@ -58,6 +58,8 @@ type Config struct {
 	// InsecureHosts sends the requests to a host ("registry.example", "registry.example:8443") to a base URL instead, http or https,
 	// without any look at its address: for tests.
 	InsecureHosts map[string]string
+	// InsecureLoopback allows http to a loopback address, written as such or as localhost: for tests and examples on one machine.
+	InsecureLoopback bool
 }
 
 // Client fetches. It is safe for concurrent use.
@@ -66,6 +68,7 @@ type Client struct {
 	maxBytes int64
 	insecure map[string]*url.URL
 	plain    *http.Client // for the hosts in insecure; nil if there are none
+	loopback *http.Client // for http on this machine; nil if it is not allowed
 	guarded  *http.Client
 	dialer   net.Dialer
 	roots    *x509.CertPool        // nil: the system's
@@ -102,7 +105,19 @@ func newClient(c Config, roots *x509.CertPool, allowed func(netip.Addr) bool) (*
 		}
 		client.insecure[host] = u
 	}
+	if c.InsecureLoopback {
+		local := net.Dialer{Timeout: client.timeout, Control: onlyLoopback}
+		client.loopback = client.client(local.DialContext)
+	}
 	return client, nil
+}
+
+// onlyLoopback is control for addresses of this machine.
+func onlyLoopback(_, address string, _ syscall.RawConn) error {
+	if a, err := netip.ParseAddrPort(address); err != nil || !a.Addr().Unmap().IsLoopback() {
+		return &Error{Reason: Forbidden}
+	}
+	return nil
 }
 
 func (c *Client) dial(ctx context.Context, network, address string) (net.Conn, error) {
@@ -147,13 +162,15 @@ func (c *Client) Post(ctx context.Context, rawURL string, header http.Header, bo
 
 func (c *Client) do(ctx context.Context, method, rawURL string, header http.Header, body []byte) (*Response, error) {
 	u, err := url.Parse(rawURL)
-	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil {
+	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && (u.Scheme != "http" || c.loopback == nil) {
 		return nil, &Error{Reason: BadURL}
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	client, host := c.guarded, u.Host
-	if base := c.insecure[host]; base != nil {
+	if u.Scheme == "http" {
+		client = c.loopback
+	} else if base := c.insecure[host]; base != nil {
 		client = c.plain
 		u = base.JoinPath(u.EscapedPath())
 	}

@@ -16,7 +16,7 @@ import (
 //
 //	{"format": "khyer-trust/1", "sequence": 7, "issued": "2026-11-24T00:00:00Z", "expires": "2026-12-24T00:00:00Z",
 //	 "issuers": [{"name": "…", "dids": ["did:…"], "types": ["https://…"], …}],
-//	 "purposes": [{"agency": "https://…", "name": "ekyc", "basis": "…", "claims": {"https://…": [["Full Name"]]}}]}
+//	 "purposes": [{"agency": "https://…", "name": "ekyc", "basis": "…", "hosts": ["verify.bank.example"], "claims": {"https://…": [["Full Name"]]}}]}
 //
 // Members have the names of the fields of [Issuer], [Window], [Accreditation], [Certified], [StatusLists] and [Purpose], in lower case with underscores. Times are
 // RFC 3339, roots are certificates in PEM. A member that is not known is an error, because the one that was meant would be missing.
@@ -119,7 +119,7 @@ func (r *reader) statusLists(v strictjson.Value, at string) (s StatusLists) {
 
 func (r *reader) purpose(v strictjson.Value, at string) (p Purpose) {
 	r.object(v, at, fields{
-		"agency": r.text(&p.Agency), "name": r.text(&p.Name), "basis": r.text(&p.Basis), "from": r.time(&p.From), "until": r.time(&p.Until),
+		"agency": r.text(&p.Agency), "name": r.text(&p.Name), "basis": r.text(&p.Basis), "hosts": r.texts(&p.Hosts), "from": r.time(&p.From), "until": r.time(&p.Until),
 		"claims": func(v strictjson.Value, at string) {
 			if v.Kind() != strictjson.Object {
 				r.fail("%s is no object", at)

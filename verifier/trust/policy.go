@@ -17,6 +17,9 @@ type Purpose struct {
 	Agency string // who asks, exactly as the Audience of its requests
 	Name   string // to what end: "login", "ekyc", "hospital-admission"
 	Basis  string // the law or decision that allows it, for people
+	// Hosts are where the agency may have answers sent to, and requests fetched from: "verify.hospital.example", or with a port that is not 443. A wallet
+	// sends an answer to no other host.
+	Hosts []string
 	// Claims are the claims that may be asked for, by type of credential (vct). A path allows everything below it too; nil in it allows
 	// every element of a list.
 	Claims      map[string][]disclosure.Path
@@ -45,6 +48,12 @@ func NewPolicy(purposes ...Purpose) (*Policy, error) {
 		case twice:
 			return nil, fmt.Errorf("trust: purpose %d: this agency has a purpose of this name already", n)
 		}
+		for _, host := range u.Hosts {
+			if err := checkHost(host); err != nil {
+				return nil, fmt.Errorf("trust: purpose %d: %w", n, err)
+			}
+		}
+		u.Hosts = slices.Clone(u.Hosts)
 		claims := make(map[string][]disclosure.Path, len(u.Claims))
 		for vct, paths := range u.Claims {
 			if vct == "" || len(paths) == 0 {
@@ -129,7 +138,7 @@ func (p *Policy) Check(agency, purpose string, now time.Time, asked ...Asked) er
 	}
 	over := &OverAsking{Reason: PurposeUnknown, Agency: agency, Purpose: purpose}
 	u, ok := p.purposes[purposeKey{agency, purpose}]
-	if !ok || !u.From.IsZero() && now.Before(u.From) || !u.Until.IsZero() && !now.Before(u.Until) {
+	if !ok || !u.holds(now) {
 		return over
 	}
 	for _, a := range asked {
@@ -151,6 +160,23 @@ func (p *Policy) Check(agency, purpose string, now time.Time, asked ...Asked) er
 	}
 	over.Reason = AsksTooMuch
 	return over
+}
+
+// Purpose returns an entry that holds now: what a wallet tells the citizen of who asks, and where the answer may go. ok is false if there is none, or if the
+// list has expired. The caller must not change what it refers to.
+func (p *Policy) Purpose(agency, name string, now time.Time) (u Purpose, ok bool) {
+	if !p.expires.IsZero() && !now.Before(p.expires) {
+		return Purpose{}, false
+	}
+	u, ok = p.purposes[purposeKey{agency, name}]
+	if !ok || !u.holds(now) {
+		return Purpose{}, false
+	}
+	return u, true
+}
+
+func (u *Purpose) holds(now time.Time) bool {
+	return (u.From.IsZero() || !now.Before(u.From)) && (u.Until.IsZero() || now.Before(u.Until))
 }
 
 // covers tells whether who may ask for allowed may ask for path.

@@ -107,3 +107,47 @@ func TestPurposesThatAreRefused(t *testing.T) {
 		t.Error("one purpose twice")
 	}
 }
+
+// A wallet finds where an agency may have answers sent to, as long as the entry holds.
+func TestPurposeOfAnAgency(t *testing.T) {
+	day := time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)
+	u := admission()
+	u.Until, u.Hosts = day.AddDate(1, 0, 0), []string{"verify.hospital.example:8443"}
+	policy, err := trust.NewPolicy(u)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Hosts[0] = "stranger.example"
+	if got, ok := policy.Purpose(hospital, "hospital-admission", day); !ok || got.Hosts[0] != "verify.hospital.example:8443" || got.Basis == "" {
+		t.Errorf("%+v, %v", got, ok)
+	}
+	for name, ask := range map[string]func() bool{
+		"another agency": func() bool { _, ok := policy.Purpose("https://stranger.example", "hospital-admission", day); return ok },
+		"another end":    func() bool { _, ok := policy.Purpose(hospital, "login", day); return ok },
+		"a year later":   func() bool { _, ok := policy.Purpose(hospital, "hospital-admission", u.Until); return ok },
+	} {
+		if ask() {
+			t.Errorf("%s: found", name)
+		}
+	}
+	for _, host := range []string{"https://hospital.example", "Hospital.example", "hospital.example/answer", "hospital.example:443", "", "a@hospital.example"} {
+		u := admission()
+		u.Hosts = []string{host}
+		if _, err := trust.NewPolicy(u); err == nil || !strings.Contains(err.Error(), "Hosts") {
+			t.Errorf("%q: %v", host, err)
+		}
+	}
+	d, err := trust.ParseDocument([]byte(`{"format":"khyer-trust/1","expires":"2026-11-25T00:00:00Z","purposes":[{"agency":"https://hospital.example","name":"ekyc","hosts":["hospital.example"],"claims":{"x":[["a"]]}}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if policy, err = d.Policy(); err != nil {
+		t.Fatal(err)
+	}
+	if u, ok := policy.Purpose(hospital, "ekyc", day); !ok || u.Hosts[0] != "hospital.example" {
+		t.Errorf("%+v, %v", u, ok)
+	}
+	if _, ok := policy.Purpose(hospital, "ekyc", d.Expires); ok {
+		t.Error("a list that has expired")
+	}
+}

@@ -199,9 +199,16 @@ func (i Issuer) check() error {
 		}
 	}
 	for _, host := range i.Hosts {
-		if u, err := url.Parse("https://" + host); err != nil || u.Host != host || u.Hostname() == "" || host != strings.ToLower(host) || u.Port() == "443" {
-			return fmt.Errorf("%q in Hosts is no host in lower case, or has the port that all have", host)
+		if err := checkHost(host); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+func checkHost(host string) error {
+	if u, err := url.Parse("https://" + host); err != nil || u.Host != host || u.Hostname() == "" || host != strings.ToLower(host) || u.Port() == "443" {
+		return fmt.Errorf("%q in Hosts is no host in lower case, or has the port that all have", host)
 	}
 	return nil
 }
