@@ -162,17 +162,19 @@ func (p *Policy) Check(agency, purpose string, now time.Time, asked ...Asked) er
 	return over
 }
 
-// Purpose returns an entry that holds now: what a wallet tells the citizen of who asks, and where the answer may go. ok is false if there is none, or if the
-// list has expired. The caller must not change what it refers to.
-func (p *Policy) Purpose(agency, name string, now time.Time) (u Purpose, ok bool) {
+// Purposes returns an agency's entries that hold now, in the order of their names: what a wallet tells the citizen of who asks, and where the answer may go.
+// There are none if the list has expired. The caller must not change what they refer to.
+func (p *Policy) Purposes(agency string, now time.Time) (all []Purpose) {
 	if !p.expires.IsZero() && !now.Before(p.expires) {
-		return Purpose{}, false
+		return nil
 	}
-	u, ok = p.purposes[purposeKey{agency, name}]
-	if !ok || !u.holds(now) {
-		return Purpose{}, false
+	for key, u := range p.purposes {
+		if key.agency == agency && u.holds(now) {
+			all = append(all, u)
+		}
 	}
-	return u, true
+	slices.SortFunc(all, func(a, b Purpose) int { return strings.Compare(a.Name, b.Name) })
+	return all
 }
 
 func (u *Purpose) holds(now time.Time) bool {
