@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -69,6 +70,14 @@ func (g *rig) ask(transaction string) *http.Request {
 	return r
 }
 
+// refused posts an answer that is for somebody else.
+func (g *rig) refused(tx *openid4vp.Transaction) {
+	g.t.Helper()
+	ask := g.fetch(tx.Link)
+	shown := g.card.Present(verifier.Expect{Audience: "somebody else", Nonce: ask.Nonce, Query: ask.Query})
+	status(g.t, g.answer(ask, &oid4vp.Response{Token: token(g, ask, shown), State: ask.State}), http.StatusBadRequest)
+}
+
 func TestWebhook(t *testing.T) {
 	g := newRig(t, func(t *openid4vp.Template) { t.Retention = time.Hour }, nil)
 	r, seen := newRecords(t), g.seen()
@@ -113,8 +122,7 @@ func TestWebhookVerdicts(t *testing.T) {
 	if err := h.Send(t.Context(), tx.ID); !errors.Is(err, openid4vp.ErrPending) {
 		t.Errorf("after nonsense that anybody can post: %v", err)
 	}
-	status(t, g.answer(ask, &oid4vp.Response{Token: token(g, ask, g.card.Present(verifier.Expect{Audience: "somebody else", Nonce: ask.Nonce, Query: ask.Query})), State: ask.State}),
-		http.StatusBadRequest)
+	g.refused(tx)
 	g.must(h.Send(t.Context(), tx.ID))
 	_ = g.answerAt(tx)
 	g.must(h.Send(t.Context(), tx.ID))
@@ -136,6 +144,7 @@ func TestWebhookDoesNotTellOfARelayedAnswer(t *testing.T) {
 	h := g.webhook(r)
 	b := g.browser()
 	tx := b.begin()
+	g.refused(tx)
 	page := g.answerAt(tx)
 	if err := h.Send(t.Context(), tx.ID); !errors.Is(err, openid4vp.ErrPending) {
 		t.Errorf("before the browser is back: %v", err)
@@ -312,6 +321,40 @@ func TestClaimsAreForTheReceiverOnly(t *testing.T) {
 	status(t, serve(h, again()), http.StatusConflict) // a request that was written down on the way
 	g.world.Sleep(5*time.Minute + time.Second)
 	status(t, serve(h, old), http.StatusUnauthorized)
+}
+
+func TestClaimsOfTwoCards(t *testing.T) {
+	g := newRig(t, func(t *openid4vp.Template) {
+		one := `{"id":"ID","format":"dc+sd-jwt","meta":{"vct_values":["` + idCard + `"]},"claims":[{"path":["Full Name"]}`
+		t.Type, t.Claims, t.Retention = "", nil, time.Hour
+		t.Query = json.RawMessage(`{"credentials":[` + strings.Replace(one, "ID", "own", 1) + `]},` + strings.Replace(one, "ID", "child", 1) + `,{"path":["Blood Group"]}]}]}`)
+	}, nil)
+	h := g.webhook(newRecords(t))
+	tx := g.browser().begin()
+	ask := g.fetch(tx.Link)
+	holder := g.world.NewHolder()
+	own := g.issuer.Issue(holder, idCard, map[string]string{"Full Name": "Pema Example", "Blood Group": "B+"}, nil)
+	child := g.issuer.Issue(holder, idCard, map[string]string{"Full Name": "Dorji Example", "Blood Group": "A+"}, nil)
+	text, err := verifier.Answer{"own": {own.Present(expect(ask))}, "child": {child.Present(expect(ask))}}.MarshalJSON()
+	g.must(err)
+	status(t, g.answer(ask, &oid4vp.Response{Token: text, State: ask.State}), http.StatusOK)
+	var got struct {
+		Cards []struct {
+			Query  string
+			Claims []struct {
+				Path  []string
+				Value string
+			}
+		}
+	}
+	g.must(json.NewDecoder(serve(h, g.ask(tx.ID)).Body).Decode(&got))
+	shown := map[string]string{}
+	for _, c := range got.Cards {
+		shown[c.Query] = fmt.Sprint(c.Claims)
+	}
+	if want := map[string]string{"own": "[{[Full Name] Pema Example}]", "child": "[{[Full Name] Dorji Example} {[Blood Group] A+}]"}; !maps.Equal(shown, want) {
+		t.Errorf("%v, want %v", shown, want)
+	}
 }
 
 // A template without retention gives its result out once, whoever is first.
