@@ -308,7 +308,7 @@ func signJWS(ctx context.Context, dst []byte, from int, s pubkey.Signer, alg pub
 	if err != nil {
 		return nil, &signerError{err}
 	}
-	return base64.RawURLEncoding.AppendEncode(append(dst, '.'), sig), nil
+	return strictjson.AppendAsBase64URL(append(dst, '.'), sig), nil
 }
 
 // signerError keeps what an HSM or a KMS said, for those who run it.

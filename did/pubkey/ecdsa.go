@@ -45,8 +45,8 @@ func fromECDSA(pub *ecdsa.PublicKey) (Key, error) {
 // once more at each signature.
 func (k *key) screenNIST() error {
 	xy, n := k.xy(), k.curve.size
-	k.x.SetBytes(xy[:n])
-	k.y.SetBytes(xy[n:])
+	k.x.SetBits(k.limbs[0][:0]).SetBytes(xy[:n])
+	k.y.SetBits(k.limbs[1][:0]).SetBytes(xy[n:])
 	if !k.curve.params.IsOnCurve(&k.x, &k.y) {
 		return k.offCurve()
 	}

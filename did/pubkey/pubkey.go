@@ -21,6 +21,8 @@ import (
 
 	"github.com/decred/dcrd/dcrec/secp256k1/v4"
 	"golang.org/x/crypto/sha3"
+
+	"github.com/khyer/khyer/internal/strictjson"
 )
 
 // Algorithm is a JOSE signature algorithm name.
@@ -44,7 +46,8 @@ type key struct {
 	noSign  bool     // the owner declared the key for something else than signatures
 	encoded [97]byte // see form
 	nist    ecdsa.PublicKey
-	x, y    big.Int // what nist points to
+	x, y    big.Int        // what nist points to
+	limbs   [2][6]big.Word // what x and y are kept in, where six words are enough: they are on 64-bit machines
 	koblitz *secp256k1.PublicKey
 }
 
@@ -240,16 +243,16 @@ func (k Key) JWK() []byte {
 const maxCanonical = 176
 
 func (k *key) appendJWK(b []byte) []byte {
-	enc, n := base64.RawURLEncoding, k.curve.size
+	n := k.curve.size
 	b = append(append(b, `{"crv":"`...), k.curve.name...)
 	if k.curve.ec {
 		b = append(b, `","kty":"EC","x":"`...)
-		b = enc.AppendEncode(b, k.xy()[:n])
+		b = strictjson.AppendAsBase64URL(b, k.xy()[:n])
 		b = append(b, `","y":"`...)
-		b = enc.AppendEncode(b, k.xy()[n:])
+		b = strictjson.AppendAsBase64URL(b, k.xy()[n:])
 	} else {
 		b = append(b, `","kty":"OKP","x":"`...)
-		b = enc.AppendEncode(b, k.form())
+		b = strictjson.AppendAsBase64URL(b, k.form())
 	}
 	return append(b, `"}`...)
 }
