@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/khyer/khyer/credential/catalogue"
@@ -87,8 +86,9 @@ type csvParser struct {
 	*columns
 	line  *bytes.Reader
 	csv   *csv.Reader
-	cells []string
-	text  []byte // scratch
+	cells [][]byte
+	plain []byte // scratch: cells without their quotes
+	text  []byte // scratch: claims
 }
 
 func (c *columns) parser() parser {
@@ -124,10 +124,10 @@ func (p *csvParser) parse(line []byte) (r record, _ *fault) {
 		return r, f
 	}
 	if p.status >= 0 {
-		if cells[p.status] == "" {
+		if len(cells[p.status]) == 0 {
 			return r, &fault{fieldStatus, statusMissing}
 		}
-		if r.status, ok = index(cells[p.status]); !ok {
+		if r.status, ok = index(string(cells[p.status])); !ok {
 			return r, &fault{fieldStatus, statusMalformed}
 		}
 	}
@@ -136,30 +136,71 @@ func (p *csvParser) parse(line []byte) (r record, _ *fault) {
 	return r, f
 }
 
-// split takes a record apart: where nothing is quoted at its commas, as encoding/csv would.
-func (p *csvParser) split(line []byte) ([]string, error) {
-	if len(line) == 0 || bytes.ContainsAny(line, "\"\r") {
+// split takes a record apart, as encoding/csv would but without its copies. The cells are valid until the next call.
+func (p *csvParser) split(line []byte) ([][]byte, error) {
+	p.cells, p.plain = p.cells[:0], p.plain[:0]
+	if len(line) == 0 || bytes.IndexByte(line, '\r') >= 0 { // rare
 		p.line.Reset(line)
-		return p.csv.Read()
+		cells, err := p.csv.Read()
+		for _, cell := range cells {
+			p.cells = append(p.cells, []byte(cell))
+		}
+		return p.cells, err
 	}
-	p.cells = p.cells[:0]
-	for rest, more := string(line), true; more; {
-		var cell string
-		cell, rest, more = strings.Cut(rest, ",")
+	for rest := line; ; rest = rest[1:] {
+		var cell []byte
+		if len(rest) > 0 && rest[0] == '"' {
+			var ok bool
+			if cell, rest, ok = p.unquote(rest[1:]); !ok {
+				return nil, csv.ErrQuote
+			}
+		} else {
+			end := bytes.IndexByte(rest, ',')
+			if end < 0 {
+				end = len(rest)
+			}
+			if cell, rest = rest[:end], rest[end:]; bytes.IndexByte(cell, '"') >= 0 {
+				return nil, csv.ErrBareQuote
+			}
+		}
 		p.cells = append(p.cells, cell)
+		if len(rest) == 0 {
+			return p.cells, nil
+		}
 	}
-	return p.cells, nil
 }
 
-func (p *csvParser) cell(cells []string, at int) string {
+// unquote returns a cell behind its first quote, and what follows it: nothing or a comma. Two quotes are one.
+func (p *csvParser) unquote(text []byte) (cell, rest []byte, ok bool) {
+	from := len(p.plain)
+	for {
+		end := bytes.IndexByte(text, '"')
+		if end < 0 {
+			return nil, nil, false
+		}
+		p.plain, rest = append(p.plain, text[:end]...), text[end+1:]
+		if len(rest) == 0 || rest[0] != '"' {
+			return p.plain[from:], rest, len(rest) == 0 || rest[0] == ','
+		}
+		p.plain, text = append(p.plain, '"'), rest[1:]
+	}
+}
+
+func (p *csvParser) cell(cells [][]byte, at int) []byte {
 	if at < 0 {
-		return ""
+		return nil
 	}
 	return cells[at]
 }
 
-func truth(text string) (value, ok bool) {
-	return text == "true", text == "true" || text == "false" || text == ""
+func truth(text []byte) (value, ok bool) {
+	switch string(text) {
+	case "true":
+		return true, true
+	case "false", "":
+		return false, true
+	}
+	return false, false
 }
 
 // index reads a status index in its one spelling.
@@ -169,11 +210,11 @@ func index(text string) (int64, bool) {
 }
 
 // object writes the claims as JSON. What they must be, the catalogue checks; here a cell must not become more than one value.
-func (p *csvParser) object(cells []string) (json.RawMessage, *fault) {
+func (p *csvParser) object(cells [][]byte) (json.RawMessage, *fault) {
 	out := append(p.text[:0], '{')
 	for _, c := range p.claims {
 		cell := cells[c.at]
-		if cell == "" && c.maybe {
+		if len(cell) == 0 && c.maybe {
 			continue
 		}
 		if len(out) > 1 {
@@ -183,7 +224,7 @@ func (p *csvParser) object(cells []string) (json.RawMessage, *fault) {
 		switch {
 		case c.text:
 			out = appendText(out, cell)
-		case !json.Valid([]byte(cell)):
+		case !json.Valid(cell):
 			return nil, &fault{c.name, claimMalformed}
 		default:
 			out = append(out, cell...)
@@ -194,10 +235,10 @@ func (p *csvParser) object(cells []string) (json.RawMessage, *fault) {
 }
 
 // appendText writes a JSON string.
-func appendText(dst []byte, s string) []byte {
+func appendText(dst, s []byte) []byte {
 	for i := range len(s) {
 		if s[i] < ' ' || s[i] == '"' || s[i] == '\\' {
-			quoted, _ := json.Marshal(s) // a string always has an encoding
+			quoted, _ := json.Marshal(string(s)) // a string always has an encoding
 			return append(dst, quoted...)
 		}
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"strings"
 	"unicode/utf8"
 )
 
@@ -39,8 +38,8 @@ func (p jsonParser) parse(line []byte) (r record, _ *fault) {
 		return r, &fault{fieldUnbound, unboundMalformed}
 	}
 	holder, ok := characters(m.holder)
-	if !ok || holder == "" {
-		holder = string(m.holder) // a JWK stands as an object; what is no object either is refused as malformed
+	if !ok || len(holder) == 0 {
+		holder = m.holder // a JWK stands as an object; what is no object either is refused as malformed
 	}
 	if f := r.setHolder(holder, unbound); f != nil {
 		return r, f
@@ -60,23 +59,25 @@ func (p jsonParser) parse(line []byte) (r record, _ *fault) {
 }
 
 // characters returns a string's, unless the value is none.
-func characters(raw []byte) (s string, ok bool) {
+func characters(raw []byte) (text []byte, ok bool) {
 	if len(raw) < 2 || raw[0] != '"' {
-		return "", false
+		return nil, false
 	}
 	for _, c := range raw[1 : len(raw)-1] {
 		if c < ' ' || c == '\\' {
-			return s, json.Unmarshal(raw, &s) == nil
+			var s string
+			err := json.Unmarshal(raw, &s)
+			return []byte(s), err == nil
 		}
 	}
-	return string(raw[1 : len(raw)-1]), true
+	return raw[1 : len(raw)-1], true
 }
 
 // members are the parts of a row as they stand there, nil for one that is not there.
 type members struct{ reference, holder, unbound, status, claims []byte }
 
-func (m *members) part(name string) *[]byte {
-	switch name {
+func (m *members) part(name []byte) *[]byte {
+	switch string(name) {
 	case fieldReference:
 		return &m.reference
 	case fieldHolder:
@@ -93,10 +94,9 @@ func (m *members) part(name string) *[]byte {
 
 // read takes an object of known members apart. With a fault m holds what was read before it.
 func (m *members) read(line []byte) *fault {
-	malformed := &fault{"", rowMalformed}
 	at := space(line, 0)
 	if at == len(line) || line[at] != '{' {
-		return malformed
+		return &fault{"", rowMalformed}
 	}
 	for at, first := space(line, at+1), true; ; first = false {
 		if at < len(line) && line[at] == '}' && first {
@@ -104,25 +104,25 @@ func (m *members) read(line []byte) *fault {
 		}
 		end, ok := skip(line, at)
 		if !ok {
-			return malformed
+			return &fault{"", rowMalformed}
 		}
 		name, ok := characters(line[at:end])
 		if !ok {
-			return malformed
+			return &fault{"", rowMalformed}
 		}
 		part := m.part(name)
 		switch {
 		case part == nil:
 			return &fault{meant(name), rowMember}
 		case *part != nil:
-			return &fault{name, rowRepeats}
+			return &fault{string(name), rowRepeats}
 		}
 		if at = space(line, end); at == len(line) || line[at] != ':' {
-			return &fault{name, rowMalformed}
+			return &fault{string(name), rowMalformed}
 		}
 		at = space(line, at+1)
 		if end, ok = skip(line, at); !ok {
-			return &fault{name, rowMalformed}
+			return &fault{string(name), rowMalformed}
 		}
 		*part = line[at:end]
 		switch at = space(line, end); {
@@ -131,15 +131,15 @@ func (m *members) read(line []byte) *fault {
 		case at < len(line) && line[at] == '}':
 			return ends(line, at+1)
 		default:
-			return malformed
+			return &fault{"", rowMalformed}
 		}
 	}
 }
 
 // meant returns the field that a name is in other letter case.
-func meant(name string) string {
-	if lower := strings.ToLower(name); new(members).part(lower) != nil {
-		return lower
+func meant(name []byte) string {
+	if lower := bytes.ToLower(name); new(members).part(lower) != nil {
+		return string(lower)
 	}
 	return ""
 }

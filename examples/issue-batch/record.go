@@ -1,9 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
-	"strings"
 
 	"github.com/khyer/khyer/did/pubkey"
 )
@@ -58,33 +58,33 @@ type parser interface {
 }
 
 // setReference comes first, so that an error can say whose row it is.
-func (r *record) setReference(text string) *fault {
+func (r *record) setReference(text []byte) *fault {
 	switch {
-	case text == "":
+	case len(text) == 0:
 		return &fault{fieldReference, referenceMissing}
 	case len(text) > maxReference:
 		return &fault{fieldReference, referenceMalformed}
 	}
-	r.reference = []byte(text)
+	r.reference = bytes.Clone(text)
 	return nil
 }
 
 // setHolder wants either a key or the word that there is to be none. A card that anyone can show is never made by omission.
-func (r *record) setHolder(holder string, unbound bool) *fault {
+func (r *record) setHolder(holder []byte, unbound bool) *fault {
 	r.unbound = unbound
 	switch {
-	case holder == "" && !unbound:
+	case len(holder) == 0 && !unbound:
 		return &fault{fieldHolder, holderMissing}
-	case holder != "" && unbound:
+	case len(holder) > 0 && unbound:
 		return &fault{fieldHolder, holderAndUnbound}
 	case unbound:
 		return nil
 	}
 	var err error
-	if multikey, ok := strings.CutPrefix(holder, "did:key:"); ok {
-		r.holder, err = pubkey.ParseMultikey(multikey)
-	} else if strings.HasPrefix(holder, "{") {
-		r.holder, err = pubkey.ParseJWK([]byte(holder))
+	if multikey, ok := bytes.CutPrefix(holder, []byte("did:key:")); ok {
+		r.holder, err = pubkey.ParseMultikey(string(multikey))
+	} else if holder[0] == '{' {
+		r.holder, err = pubkey.ParseJWK(holder)
 	} else {
 		return &fault{fieldHolder, holderMalformed}
 	}
