@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/khyer/khyer/disclosure"
 	"github.com/khyer/khyer/internal/oid4vp"
 	"github.com/khyer/khyer/verifier"
 	"github.com/khyer/khyer/verifier/openid4vp"
@@ -335,7 +336,8 @@ func TestClaimsOfTwoCards(t *testing.T) {
 	holder := g.world.NewHolder()
 	own := g.issuer.Issue(holder, idCard, map[string]string{"Full Name": "Pema Example", "Blood Group": "B+"}, nil)
 	child := g.issuer.Issue(holder, idCard, map[string]string{"Full Name": "Dorji Example", "Blood Group": "A+"}, nil)
-	text, err := verifier.Answer{"own": {own.Present(expect(ask))}, "child": {child.Present(expect(ask))}}.MarshalJSON()
+	both := verifier.Expect{Audience: ask.ClientID.String(), Nonce: ask.Nonce, Claims: []disclosure.Path{{"Full Name"}, {"Blood Group"}}}
+	text, err := verifier.Answer{"own": {own.Present(expect(ask))}, "child": {child.Present(both)}}.MarshalJSON()
 	g.must(err)
 	status(t, g.answer(ask, &oid4vp.Response{Token: text, State: ask.State}), http.StatusOK)
 	var got struct {
