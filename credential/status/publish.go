@@ -95,8 +95,11 @@ type PublishConfig struct {
 	Lifetime time.Duration
 	// TTL is how long a verifier may keep a list before it looks for a newer one: after that long, at most, a revocation counts everywhere.
 	TTL         time.Duration
-	Aggregation string // the URL at which the lists are listed (section 9.2); may be empty
-	// Put makes a token available at uri, in five minutes or less: its context ends then. It may be called again with a newer one, and is not called with an
+	// Aggregation is the URL at which the lists are listed (section 9), so that verifiers can fetch them before a citizen arrives. It becomes
+	// aggregation_uri, and every Publish puts the list of lists there: JSON, of the media type application/json. Empty if there is none: verifiers of this
+	// module then take no list unless they are told to.
+	Aggregation string
+	// Put makes a token available at uri, as application/statuslist+jwt, in five minutes or less: its context ends then. It may be called again with a newer one, and is not called with an
 	// older one after it returned, except by another process at the same time, which then puts a newer one at once. If that process ends before it
 	// does, the next Publish does.
 	Put func(ctx context.Context, uri string, token []byte) error
@@ -132,13 +135,42 @@ func (r *Registry) Publish(ctx context.Context, c PublishConfig) (published []st
 			break
 		}
 	}
+	if c.Aggregation != "" && count > 0 && ctx.Err() == nil {
+		if err := r.putAggregation(ctx, c); err != nil {
+			failed = append(failed, fmt.Errorf("status: the aggregation: %w", err))
+		}
+	}
 	return published, errors.Join(failed...)
+}
+
+// rounds is how often a publisher goes on that others come before.
+const rounds = 16
+
+// putAggregation comes after the lists, so that what is listed is in place. Another publisher may have put a longer one in between: then it is put again.
+func (r *Registry) putAggregation(ctx context.Context, c PublishConfig) error {
+	var last []byte
+	for range rounds {
+		doc, err := r.Aggregation(ctx)
+		if err != nil || bytes.Equal(doc, last) {
+			return err
+		}
+		if err := within(ctx, putTime, func(ctx context.Context) error { return c.Put(ctx, c.Aggregation, doc) }); err != nil {
+			return err
+		}
+		last = doc
+	}
+	return PublishFailed
+}
+
+func within(ctx context.Context, limit time.Duration, f func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	return f(ctx)
 }
 
 // publish goes round until the newest token is in its place: who finds that another publisher began a newer one while it put its own may have
 // put it over that one, and so makes a newer one still.
 func (r *Registry) publish(ctx context.Context, n uint32, c PublishConfig) (bool, error) {
-	const rounds = 16
 	var mine []begun
 	for range rounds {
 		s, version, err := r.reserve(ctx, n, c, &mine)
@@ -243,14 +275,20 @@ func (r *Registry) settle(ctx context.Context, n uint32, version uint64, s *Stat
 	return newest, err
 }
 
-// Aggregation returns the document that lists all lists (section 9.3), of the media type application/json.
+// Aggregation returns the document that lists all lists that have been published (section 9.3), of the media type application/json.
 func (r *Registry) Aggregation(ctx context.Context) ([]byte, error) {
 	var uris []string
 	err := r.view(ctx, func(tx Tx) error {
 		count, err := lists(tx)
-		uris = make([]string, count)
+		uris = make([]string, 0, count)
 		for n := range count {
-			uris[n] = r.uri(n)
+			l, err := r.list(tx, n)
+			if err != nil {
+				return err
+			}
+			if l.Since != 0 {
+				uris = append(uris, r.uri(n))
+			}
 		}
 		return err
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -30,7 +31,9 @@ func (s *server) put(_ context.Context, uri string, token []byte) error {
 		s.tokens = map[string][]byte{}
 	}
 	s.tokens[uri] = token
-	s.puts++
+	if strings.HasPrefix(uri, "https://registry.example/status/") {
+		s.puts++
+	}
 	return nil
 }
 
@@ -96,7 +99,58 @@ func TestPublishSignsOnlyWhatChanged(t *testing.T) {
 	doc, err := r.Aggregation(ctx)
 	if want := `{"status_lists":["` + first + `","` + second + `","` + third + `"]}`; err != nil || string(doc) != want {
 		t.Errorf("%s %v, want %s", doc, err, want)
+	} else if string(web.tokens[c.Aggregation]) != want {
+		t.Errorf("what is in place lists %s, want %s", web.tokens[c.Aggregation], want)
 	}
+}
+
+// TestAggregationListsWhatIsInPlace: neither a list that was never put, nor too few because another publisher came in between.
+func TestAggregationListsWhatIsInPlace(t *testing.T) {
+	key, web, at := signer(t), &server{}, now
+	r := registry(t, func(c *status.RegistryConfig) { c.Cards, c.Now = 100, func() time.Time { return at } })
+	if _, err := r.AllocateAll(t.Context(), slices.Repeat([]string{"a"}, 150)); err != nil {
+		t.Fatal(err)
+	}
+	const first, second, third, all = "https://registry.example/status/0", "https://registry.example/status/1", "https://registry.example/status/2", "https://registry.example/status"
+	full := errors.New("507 insufficient storage")
+	c := status.PublishConfig{By: status.By{Signer: key, KeyID: "#key-1"}, Lifetime: 24 * time.Hour, Put: web.put, Aggregation: all}
+	broken := c
+	broken.Put = func(ctx context.Context, uri string, token []byte) error {
+		if uri == second {
+			return full
+		}
+		return web.put(ctx, uri, token)
+	}
+	is := func(lists ...string) {
+		t.Helper()
+		if want := `{"status_lists":["` + strings.Join(lists, `","`) + `"]}`; string(web.tokens[all]) != want {
+			t.Errorf("%s is in place, want %s", web.tokens[all], want)
+		}
+	}
+	if _, err := r.Publish(t.Context(), broken); !errors.Is(err, full) {
+		t.Fatal(err)
+	}
+	is(first)
+	at = at.Add(time.Minute)
+	slow := c
+	held := false
+	slow.Put = func(ctx context.Context, uri string, token []byte) error {
+		if uri == all && !held { // its document lists two when another process publishes the third
+			held = true
+			if _, err := r.AllocateAll(t.Context(), slices.Repeat([]string{"a"}, 100)); err != nil {
+				t.Error(err)
+			}
+			if _, err := r.Publish(t.Context(), c); err != nil {
+				t.Error(err)
+			}
+			is(first, second, third)
+		}
+		return web.put(ctx, uri, token)
+	}
+	if _, err := r.Publish(t.Context(), slow); err != nil {
+		t.Fatal(err)
+	}
+	is(first, second, third)
 }
 
 func TestPublishAfterAnInterruption(t *testing.T) {
