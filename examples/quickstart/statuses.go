@@ -74,13 +74,13 @@ func (s *scene) lost(ctx context.Context) error {
 	if err := statuses.Set(ctx, place, status.Revoked, "officer 12", "reported lost"); err != nil {
 		return err
 	}
-	_, err = statuses.Publish(ctx, status.PublishConfig{By: status.By{Signer: s.registry.key, KeyID: "#delegate-1"}, Lifetime: 24 * time.Hour, TTL: time.Hour, Put: web.put})
+	_, err = statuses.Publish(ctx, status.PublishConfig{By: status.By{Signer: s.registry.key, KeyID: "#delegate-1"}, Lifetime: 24 * time.Hour, TTL: time.Hour, Aggregation: "https://" + statusHost + "/cards", Put: web.put})
 	if err != nil {
 		return err
 	}
 
 	trusted, err := trust.NewList(trust.Issuer{DIDs: []string{s.registry.DID}, Types: []string{identityCard}, Accreditation: trust.Accreditation{
-		Name: s.registry.Name, StatusLists: []trust.StatusLists{{Prefix: "https://" + statusHost + "/cards/"}},
+		Name: s.registry.Name, StatusLists: []trust.StatusLists{{Prefix: "https://" + statusHost + "/cards/", Aggregation: "https://" + statusHost + "/cards"}},
 	}})
 	if err != nil {
 		return err

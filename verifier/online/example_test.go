@@ -51,6 +51,7 @@ func Example() {
 	}
 	o, err := online.New(online.Config{
 		Issuers: trusted, Resolver: resolver,
+		FetchUnlisted: true,                                           // for want of an aggregation
 		InsecureHosts: map[string]string{"registry.example": web.URL}, // for this example: its server is on this machine
 	})
 	if err != nil {

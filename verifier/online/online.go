@@ -45,6 +45,9 @@ type Config struct {
 	Keep time.Duration
 	// Skew is how far clocks may differ; zero means 30 seconds.
 	Skew time.Duration
+	// FetchUnlisted fetches a status list that no aggregation in the trust list has, when a card names it first. Whoever watches the server then learns when a
+	// card of that list was first shown here, and an issuer who gives each card a list of its own learns whose. Without it such cards are inconclusive.
+	FetchUnlisted bool
 	// AnchorAge is how old the block that a list's signer was read at may be: as in verifier.Config. Zero means 30 minutes.
 	AnchorAge time.Duration
 	// Types makes Run fetch the Type Metadata of the types in the trust list too: for a verifier whose Config.Types is this Online.
@@ -68,13 +71,14 @@ type Online struct {
 	c         Config
 	small     *safehttp.Client
 	large     *safehttp.Client
-	lists     *shelf[listKey, *status.List]
+	lists     *shelf[string, token]
 	listed    *shelf[listed, []string]
 	documents *shelf[string, []byte] // issuer metadata and key sets
 	types     *shelf[string, []byte]
 
 	mu     sync.Mutex
-	sweeps map[listed]*sweep // under way
+	sweeps map[listed]*sweep    // under way
+	done   map[string]time.Time // until when a chore need not be done again, by its name
 }
 
 // Bounds of what is fetched.
@@ -114,15 +118,11 @@ func New(c Config) (*Online, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &Online{c: c, small: small, large: large, sweeps: map[listed]*sweep{}}
-	o.lists = &shelf[listKey, *status.List]{
-		now: c.Now, load: o.loadList, room: roomForLists, unfit: isUnfit,
-		owner: func(k listKey) string { return k.signer },
-		size:  func(l *status.List) int { return int(min(l.Len(), maxToken)) }, // no more bytes than cards
-	}
+	o := &Online{c: c, small: small, large: large, sweeps: map[listed]*sweep{}, done: map[string]time.Time{}}
+	o.lists = &shelf[string, token]{now: c.Now, load: o.loadList, room: roomForLists, still: still, owner: o.owner, size: token.room}
 	o.listed = &shelf[listed, []string]{
 		now: c.Now, load: o.loadListed, room: roomForDocuments,
-		owner: func(l listed) string { return l.signer },
+		owner: func(l listed) string { return l.prefix },
 		size: func(uris []string) (n int) {
 			for _, uri := range uris {
 				n += len(uri)

@@ -65,7 +65,7 @@ func newWorld(t testing.TB) *world {
 		}},
 	}
 	w.config = online.Config{
-		Resolver: resolver, Now: w.clock, Newest: status.NewMemory(),
+		Resolver: resolver, Now: w.clock, Newest: status.NewMemory(), FetchUnlisted: true,
 		Observe: func(f online.Failure) { w.mu.Lock(); defer w.mu.Unlock(); w.failures = append(w.failures, f) },
 		InsecureHosts: map[string]string{
 			"registry.example": server.URL + "/registry.example", "status.example": server.URL + "/status.example", "health.example": server.URL + "/health.example",

@@ -2,6 +2,9 @@ package online
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -17,29 +20,161 @@ const tick = time.Second
 // parallel is how many documents are fetched at once.
 const parallel = 4
 
-// Run fetches everything that the trust list names (Type Metadata only if Config.Types says so), and keeps it fresh until ctx ends, whose error it returns. Each document is fetched again at a random moment of the
-// second half of its time. Without Run everything still works, and the first citizen waits for the first fetch, which tells the issuer when that was.
+// Run is Prefetch, and keeps everything fresh until ctx ends, whose error it returns. Each document is fetched again, and each DID resolved again, at a random
+// moment of the second half of its time; what failed is tried again soon.
 func (o *Online) Run(ctx context.Context) error {
-	var dids time.Time // when the DIDs are resolved again
-	for {
-		now := o.c.Now()
-		var work []func(context.Context)
-		if !now.Before(dids) {
-			work = append(work, o.resolutions()...)
-			dids = between(now, now.Add(o.c.Refresh))
+	var wg sync.WaitGroup
+	// Lists have their own turns, so that documents of servers that hang keep no list from being fresh.
+	for _, due := range []func() []func(context.Context){o.dueLists, o.dueDocuments} {
+		wg.Go(func() {
+			for ctx.Err() == nil {
+				each(ctx, due())
+				select {
+				case <-ctx.Done():
+				case <-time.After(tick):
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return ctx.Err()
+}
+
+// Prefetch fetches everything that the trust list names and that is not here, and returns when that is done: a service that calls it before it opens its door, and
+// Run from then on, sends no request because a citizen came. That is: DIDs of issuers and of signers of lists, if there is a Config.Resolver, which must
+// be a cache; lists in aggregations; metadata and key sets of issuers; with Config.Types the Type Metadata of types and of what they extend. The error says what could not be
+// had; the rest is here, and Run tries again.
+func (o *Online) Prefetch(ctx context.Context) error {
+	var mu sync.Mutex
+	var failed []error
+	var work []func(context.Context)
+	for _, c := range o.chores() {
+		work = append(work, func(ctx context.Context) {
+			if err := o.do(ctx, c); err != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				failed = append(failed, fmt.Errorf("online: %s: %w", c.name, err))
+			}
+		})
+	}
+	each(ctx, work)
+	for _, l := range o.aggregations() {
+		uris, err := o.listed.get(ctx, l, o.c.Now())
+		if err != nil {
+			failed = append(failed, fmt.Errorf("online: %s: %w", l.url, err))
 		}
-		work = append(work, o.firstFetches()...)
-		work = append(work, o.lists.due(now)...)
-		work = append(work, o.listed.due(now)...)
-		work = append(work, o.documents.due(now)...)
-		work = append(work, o.types.due(now)...)
-		each(ctx, work)
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(tick):
+		if s := o.sweep(ctx, l, uris); s != nil {
+			select {
+			case <-s.end:
+			case <-ctx.Done():
+			}
+		}
+		for _, uri := range uris {
+			if !o.lists.has(uri, o.c.Now()) {
+				_, err := o.lists.get(ctx, uri, o.c.Now()) // says why, and asks nobody: it has just failed
+				failed = append(failed, fmt.Errorf("online: %s: %w", uri, err))
+			}
 		}
 	}
+	return errors.Join(append(failed, ctx.Err())...)
+}
+
+func (o *Online) dueLists() (work []func(context.Context)) {
+	for _, l := range o.aggregations() {
+		work = append(work, func(ctx context.Context) {
+			if uris, err := o.listed.get(ctx, l, o.c.Now()); err == nil {
+				o.sweep(ctx, l, uris) // in the background: lists that hang keep nothing else from being fetched
+			}
+		})
+	}
+	now := o.c.Now()
+	return slices.Concat(work, o.lists.due(now), o.listed.due(now))
+}
+
+func (o *Online) dueDocuments() (work []func(context.Context)) {
+	now := o.c.Now()
+	for _, c := range o.chores() {
+		if o.isDue(c, now) {
+			work = append(work, func(ctx context.Context) { _ = o.do(ctx, c) }) // who fetched has told Observe
+		}
+	}
+	return slices.Concat(work, o.documents.due(now), o.types.due(now))
+}
+
+// chore is something that must be here, with all that it leads to: a DID, an issuer's metadata, a type.
+type chore struct {
+	name string
+	do   func(context.Context) error
+}
+
+func (o *Online) isDue(c chore, now time.Time) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return !now.Before(o.done[c.name])
+}
+
+func (o *Online) do(ctx context.Context, c chore) error {
+	err := c.do(ctx)
+	now := o.c.Now()
+	next := between(now, now.Add(o.c.Refresh))
+	if err != nil {
+		next = between(now, now.Add(again))
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.done[c.name] = next
+	return err
+}
+
+// again is when a chore that failed is tried again, at the latest.
+const again = 10 * time.Second
+
+// chores are those of the trust list as it is now. One that is no more is not done any more.
+func (o *Online) chores() (out []chore) {
+	seen := map[string]bool{}
+	add := func(name string, do func(context.Context) error) {
+		if !seen[name] {
+			seen[name] = true
+			out = append(out, chore{name, do})
+		}
+	}
+	for _, i := range o.c.Issuers.Issuers() {
+		names := slices.Concat(i.DIDs)
+		for _, s := range i.StatusLists {
+			names = append(names, s.Signer)
+		}
+		for _, name := range names {
+			if id, err := did.Parse(name); err == nil && o.c.Resolver != nil {
+				add(name, func(ctx context.Context) error { return o.resolve(ctx, id) })
+			}
+		}
+		for _, iss := range i.URLs {
+			add("metadata of "+iss, func(ctx context.Context) error { return o.fetchMetadata(ctx, iss, i.Hosts) })
+		}
+		for _, vct := range i.Types {
+			if o.c.Types && strings.HasPrefix(vct, "https://") {
+				add(vct, func(ctx context.Context) error {
+					_, err := credential.ResolveType(ctx, o, vct, "") // with what it extends
+					return err
+				})
+			}
+		}
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	maps.DeleteFunc(o.done, func(name string, _ time.Time) bool { return !seen[name] })
+	return out
+}
+
+// resolve asks for a DID, so that a caching resolver has it.
+func (o *Online) resolve(ctx context.Context, id did.DID) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	_, err := o.c.Resolver.Resolve(ctx, id, did.At{})
+	if err != nil {
+		o.failed(id.String(), err)
+	}
+	return err
 }
 
 // each does the work, a few pieces at a time.
@@ -63,74 +198,25 @@ func each(ctx context.Context, work []func(context.Context)) {
 	wg.Wait()
 }
 
-// resolutions ask for every DID of the trust list, so that a caching resolver has them.
-func (o *Online) resolutions() (work []func(context.Context)) {
-	if o.c.Resolver == nil {
-		return nil
-	}
-	seen := map[string]bool{}
-	for _, i := range o.c.Issuers.Issuers() {
-		names := i.DIDs
-		for _, s := range i.StatusLists {
-			names = append(names[:len(names):len(names)], s.Signer)
-		}
-		for _, name := range names {
-			id, err := did.Parse(name)
-			if err != nil || seen[name] {
-				continue
-			}
-			seen[name] = true
-			work = append(work, func(ctx context.Context) {
-				ctx, cancel := context.WithTimeout(ctx, timeout)
-				defer cancel()
-				if _, err := o.c.Resolver.Resolve(ctx, id, did.At{}); err != nil {
-					o.failed(name, err)
-				}
-			})
-		}
-	}
-	return work
-}
-
-// firstFetches are those of documents that the trust list names, directly or through an aggregation, and that are not here.
-func (o *Online) firstFetches() (work []func(context.Context)) {
-	now := o.c.Now()
-	for _, i := range o.c.Issuers.Issuers() {
-		for _, iss := range i.URLs {
-			if at, err := credential.IssuerMetadataURL(iss); err == nil && !o.documents.has(at, now) {
-				work = append(work, func(ctx context.Context) { o.fetchMetadata(ctx, at, iss, i.Hosts) })
-			}
-		}
-		for _, vct := range i.Types {
-			if o.c.Types && strings.HasPrefix(vct, "https://") && !o.types.has(vct, now) {
-				work = append(work, func(ctx context.Context) { _, _ = o.TypeMetadata(ctx, vct, "") })
-			}
-		}
-	}
-	for _, l := range o.aggregations() {
-		work = append(work, func(ctx context.Context) {
-			if uris, err := o.listed.get(ctx, l, o.c.Now()); err == nil {
-				o.sweep(ctx, l, uris) // in the background: lists that hang keep nothing else from being fetched
-			}
-		})
-	}
-	return work
-}
-
 // fetchMetadata fetches issuer metadata, and the key set that it leads to if the trust list allows that.
-func (o *Online) fetchMetadata(ctx context.Context, at, iss string, hosts []string) {
+func (o *Online) fetchMetadata(ctx context.Context, iss string, hosts []string) error {
+	at, err := credential.IssuerMetadataURL(iss)
+	if err != nil {
+		return err
+	}
 	doc, err := o.Document(ctx, at)
 	if err != nil {
-		return
+		return err
 	}
 	m, err := credential.ParseIssuerMetadata(doc, iss)
 	if err != nil {
 		o.failed(at, err)
-		return
+		return err
 	}
 	if m.Keys == nil && allowed(m.OtherHost, hosts) {
-		_, _ = o.Document(ctx, m.KeysURL)
+		_, err = o.Document(ctx, m.KeysURL)
 	}
+	return err
 }
 
 func allowed(host string, hosts []string) bool { return host == "" || slices.Contains(hosts, host) }

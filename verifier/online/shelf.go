@@ -13,10 +13,10 @@ import (
 type shelf[K comparable, V any] struct {
 	now   func() time.Time
 	load  func(context.Context, K) (found[V], error)
-	owner func(K) string               // whose a document is: nobody takes room from those who have less
-	size  func(V) int                  // bytes
-	unfit func(kept V, err error) bool // whether a fetch that failed for err shows that what is kept must not be used; nil for never
-	room  int                          // bytes; each item takes itemCost besides its size
+	owner func(K) string                    // whose a document is: nobody takes room from those who have less
+	size  func(V) int                       // bytes
+	still func(kept V, err error) (V, bool) // what of it may be used after a fetch that failed for err; nil for all
+	room  int                               // bytes; each item takes itemCost besides its size
 
 	mu    sync.RWMutex
 	items map[K]*item[V]
@@ -46,7 +46,7 @@ type item[V any] struct {
 
 const (
 	itemCost = 16 << 10
-	// What is not here, and nobody has tried to fetch for so long, is forgotten.
+	// What is not here, and nobody has tried to fetch for so long, is forgotten. Sooner, the next caller would ask the server again at once.
 	forgotten = 10 * time.Minute
 	// The next fetch waits after a failed one, each time twice as long, so that a server in trouble is not asked by every citizen.
 	firstPause, lastPause = 2 * time.Second, 2 * time.Minute
@@ -73,7 +73,7 @@ func (i *item[V]) touch(now time.Time) {
 func (s *shelf[K, V]) fresh(key K, now time.Time) (v V, ok bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	if i := s.items[key]; i != nil && i.have && now.Before(i.refresh) {
+	if i := s.items[key]; i != nil && now.Before(i.refresh) && i.usable(now) {
 		i.touch(now)
 		return i.value, true
 	}
@@ -167,9 +167,13 @@ func (s *shelf[K, V]) fly(ctx context.Context, key K, i *item[V]) {
 		} else {
 			i.failed = s.now()
 			i.fails++
-			if i.have && s.unfit != nil && s.unfit(i.value, err) {
-				i.found, i.have = found[V]{}, false
-				s.resize(i, 0)
+			if i.have && s.still != nil {
+				if i.value, i.have = s.still(i.value, err); i.have {
+					s.resize(i, s.size(i.value))
+				} else {
+					i.found = found[V]{}
+					s.resize(i, 0)
+				}
 			}
 		}
 		close(i.flight)
@@ -235,7 +239,7 @@ func (s *shelf[K, V]) due(now time.Time) (work []func(context.Context)) {
 			if !now.Before(i.due) {
 				work = append(work, func(ctx context.Context) { _, _ = s.fetch(ctx, k, s.now()) }) // the item has the error
 			}
-		case now.Sub(i.failed) > forgotten:
+		case now.Sub(i.failed) > forgotten && now.Sub(i.at) > forgotten:
 			s.drop(k)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -15,20 +16,72 @@ import (
 	"github.com/khyer/khyer/verifier/trust"
 )
 
-type listKey struct{ uri, signer string }
-
 // Faults of status lists, beside those of package status.
 var (
 	ErrRollback  = errors.New("online: the server gave an older list than before")
-	ErrNotListed = errors.New("online: the issuer's aggregation does not have this list")
+	ErrNotListed = errors.New("online: no aggregation in the trust list has this list")
+	errNoSigner  = errors.New("online: in the trust list this signer has no lists there")
 	errSlow      = errors.New("online: the issuer's lists are not all here yet")
 )
+
+// token is a fetched token, as it was verified for everybody who may have signed what is at its URI: an issuer with several DIDs, or several issuers with one
+// provider of lists. So it is fetched once.
+type token struct {
+	lists   []signed
+	refused refusals
+}
+
+type signed struct {
+	signer string
+	list   *status.List
+}
+
+// refusals are the errors of those who did not sign a token, by name.
+type refusals map[string]error
+
+func (r refusals) Error() string { return errors.Join(r.Unwrap()...).Error() }
+
+func (r refusals) Unwrap() (errs []error) {
+	for _, name := range slices.Sorted(maps.Keys(r)) {
+		errs = append(errs, r[name])
+	}
+	return errs
+}
+
+// by returns the list if that signer signed it, or why it is not his.
+func (t *token) by(signer string) (*status.List, error) {
+	for i := range t.lists {
+		if t.lists[i].signer == signer {
+			return t.lists[i].list, nil
+		}
+	}
+	if err := t.refused[signer]; err != nil {
+		return nil, err
+	}
+	return nil, errNoSigner
+}
+
+// room is how many bytes a token takes at most: no more than it has cards.
+func (t token) room() (n int) {
+	for _, l := range t.lists {
+		n += int(min(l.list.Len(), maxToken))
+	}
+	return n
+}
 
 // rollback is ErrRollback, and knows what was seen before.
 type rollback struct{ newest time.Time }
 
 func (*rollback) Error() string        { return ErrRollback.Error() }
 func (*rollback) Is(target error) bool { return target == ErrRollback }
+
+// still returns what of a kept token may be used, after another could not be had for err.
+func still(kept token, err error) (token, bool) {
+	var refused refusals
+	errors.As(err, &refused)
+	kept.lists = slices.DeleteFunc(slices.Clone(kept.lists), func(l signed) bool { return isUnfit(l.list, refused[l.signer]) })
+	return kept, len(kept.lists) > 0
+}
 
 // isUnfit tells whether a list that is kept must not be used, because of why another could not be had: a newer one has been seen, by another
 // process perhaps, or the signer's keys sign nothing any more. For other faults of the server it is still the last good one.
@@ -39,72 +92,125 @@ func isUnfit(kept *status.List, err error) bool {
 	return errors.Is(err, did.KeyRevoked) || errors.Is(err, did.Deactivated) || errors.Is(err, verifier.IssuerKeyCompromised)
 }
 
-// StatusList implements status.Source. A list of an issuer that lists its lists is never fetched by itself because a card named it: then all that
-// are not here are fetched.
+// StatusList implements status.Source, for signers and places that go together in the trust list. A list is never fetched by itself because a card named
+// it: if it is not here, all lists of its aggregation that are not here are fetched, and without an aggregation it cannot be had unless
+// Config.FetchUnlisted says otherwise. The list is the caller's to read, at most as old as its ttl and Config.Refresh say while its server answers, and afterwards
+// until its exp.
 func (o *Online) StatusList(ctx context.Context, uri, signer string, now time.Time) (*status.List, error) {
-	key := listKey{uri, signer}
-	if l, ok := o.lists.fresh(key, now); ok {
-		return l, nil
-	}
-	if all := o.aggregation(key); all != nil && !o.lists.has(key, now) {
-		uris, err := o.listed.get(ctx, *all, now)
-		if err == nil && !slices.Contains(uris, uri) {
-			uris, err = o.listed.renew(ctx, *all, now) // perhaps a new list
-		}
-		if err != nil {
-			return nil, err
-		}
-		if !slices.Contains(uris, uri) {
-			return nil, ErrNotListed
-		}
-		if err := o.fetchListed(ctx, *all, uris, uri); err != nil {
-			return nil, err
+	if t, ok := o.lists.fresh(uri, now); ok {
+		if l, err := t.by(signer); err == nil {
+			return l, nil
 		}
 	}
-	return o.lists.get(ctx, key, now)
+	all, listed, ok := o.listing(uri, signer)
+	switch {
+	case !ok:
+		return nil, errNoSigner
+	case o.lists.has(uri, now):
+	case listed:
+		if err := o.wantListed(ctx, all, uri, now); err != nil {
+			return nil, err
+		}
+	case !o.c.FetchUnlisted:
+		return nil, ErrNotListed
+	}
+	t, err := o.lists.get(ctx, uri, now)
+	if err != nil {
+		var refused refusals
+		if errors.As(err, &refused) && refused[signer] != nil {
+			err = refused[signer]
+		}
+		return nil, err
+	}
+	return t.by(signer)
 }
 
-// listed is where the lists under a prefix are listed, and who signs them.
-type listed struct{ url, prefix, signer string }
+// wantListed sees to it that a list is fetched with its aggregation's others.
+func (o *Online) wantListed(ctx context.Context, all listed, uri string, now time.Time) error {
+	uris, err := o.listed.get(ctx, all, now)
+	if err == nil && !slices.Contains(uris, uri) {
+		uris, err = o.listed.renew(ctx, all, now) // perhaps a new list
+	}
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(uris, uri) {
+		return ErrNotListed
+	}
+	return o.fetchListed(ctx, all, uris, uri)
+}
 
-// aggregation finds the aggregation that covers a list; nil if none does.
-func (o *Online) aggregation(key listKey) *listed {
-	for _, l := range o.aggregations() {
-		if l.signer == key.signer && strings.HasPrefix(key.uri, l.prefix) {
-			return &l
+// listed is where the lists under a prefix are listed.
+type listed struct{ url, prefix string }
+
+// listing finds the aggregation that covers a list of a signer's; listed is false if there is none, ok if the signer has no lists there.
+func (o *Online) listing(uri, signer string) (l listed, inOne, ok bool) {
+	for _, i := range o.c.Issuers.Issuers() {
+		if !slices.ContainsFunc(namesOf(i), func(name string) bool { s, under := i.StatusSigner(uri, name); return under && s == signer }) {
+			continue
+		}
+		ok = true
+		if s := nearest(i, uri); s.Aggregation != "" {
+			return listed{s.Aggregation, s.Prefix}, true, true
 		}
 	}
-	return nil
+	return l, false, ok
+}
+
+// nearest returns the entry with the longest prefix of a URI, as StatusSigner takes it.
+func nearest(i trust.Issuer, uri string) (s trust.StatusLists) {
+	for _, l := range i.StatusLists {
+		if strings.HasPrefix(uri, l.Prefix) && len(l.Prefix) > len(s.Prefix) {
+			s = l
+		}
+	}
+	return s
 }
 
 func (o *Online) aggregations() (out []listed) {
 	for _, i := range o.c.Issuers.Issuers() {
 		for _, s := range i.StatusLists {
-			if s.Aggregation == "" {
-				continue
-			}
-			for _, signer := range signersOf(i, s) {
-				out = append(out, listed{s.Aggregation, s.Prefix, signer})
+			if l := (listed{s.Aggregation, s.Prefix}); s.Aggregation != "" && !slices.Contains(out, l) {
+				out = append(out, l)
 			}
 		}
 	}
 	return out
 }
 
-// signersOf returns everybody who may sign lists under a prefix.
-func signersOf(i trust.Issuer, s trust.StatusLists) []string {
-	if s.Signer != "" {
-		return []string{s.Signer}
-	}
-	signers := slices.Concat(i.DIDs, i.URLs)
+// namesOf returns everything that an issuer's cards may name as their issuer.
+func namesOf(i trust.Issuer) []string {
+	names := slices.Concat(i.DIDs, i.URLs)
 	for _, c := range i.Certified {
 		if c.Issuer != "" {
-			signers = append(signers, c.Issuer)
+			names = append(names, c.Issuer)
 		} else {
-			signers = append(signers, c.Name)
+			names = append(names, c.Name)
 		}
 	}
-	return signers
+	return names
+}
+
+// signers returns everybody who may have signed what is at a URI.
+func (o *Online) signers(uri string) (out []string) {
+	for _, i := range o.c.Issuers.Issuers() {
+		for _, name := range namesOf(i) {
+			if s, ok := i.StatusSigner(uri, name); ok && !slices.Contains(out, s) {
+				out = append(out, s)
+			}
+		}
+	}
+	return out
+}
+
+// owner returns the first prefix of the trust list that a URI is under: whoever fills it makes room for the others.
+func (o *Online) owner(uri string) string {
+	for _, i := range o.c.Issuers.Issuers() {
+		if s := nearest(i, uri); s.Prefix != "" {
+			return s.Prefix
+		}
+	}
+	return ""
 }
 
 // sweep is the fetching of all lists of an aggregation that are not here.
@@ -127,14 +233,13 @@ func (o *Online) sweep(ctx context.Context, all listed, uris []string) *sweep {
 	s := &sweep{map[string]chan struct{}{}, make(chan struct{})}
 	var work []func(context.Context)
 	for _, uri := range uris {
-		key := listKey{uri, all.signer}
-		if s.done[uri] != nil || o.lists.has(key, o.c.Now()) {
+		if s.done[uri] != nil || o.lists.has(uri, o.c.Now()) {
 			continue
 		}
 		done := make(chan struct{})
 		s.done[uri] = done
 		work = append(work, func(ctx context.Context) {
-			_, _ = o.lists.get(ctx, key, o.c.Now()) // the item has the error
+			_, _ = o.lists.get(ctx, uri, o.c.Now()) // the item has the error
 			close(done)
 		})
 	}
@@ -215,37 +320,49 @@ func readAggregation(doc []byte, prefix string) ([]string, error) {
 	return uris, nil
 }
 
-func (o *Online) loadList(ctx context.Context, key listKey) (found[*status.List], error) {
+func (o *Online) loadList(ctx context.Context, uri string) (found[token], error) {
 	// Servers give lists various media types; the token's own type is what counts.
-	token, err := o.get(ctx, o.large, key.uri, "application/statuslist+jwt")
+	raw, err := o.get(ctx, o.large, uri, "application/statuslist+jwt")
 	if err != nil {
-		return found[*status.List]{}, err
+		return found[token]{}, err
 	}
-	l, err := o.read(ctx, token, key)
-	if err != nil {
-		o.failed(key.uri, err)
-		return found[*status.List]{}, err
+	t := token{refused: refusals{}}
+	for _, signer := range o.signers(uri) {
+		if l, err := o.read(ctx, raw, uri, signer); err == nil {
+			t.lists = append(t.lists, signed{signer, l})
+		} else {
+			t.refused[signer] = err
+		}
 	}
+	if len(t.lists) == 0 {
+		if len(t.refused) == 0 {
+			t.refused[""] = errNoSigner // it had one when it was asked for
+		}
+		o.failed(uri, t.refused)
+		return found[token]{}, t.refused
+	}
+	l := t.lists[0].list // what a token says of time it says to all
 	life := o.c.Refresh
 	if l.TTL > 0 {
-		life = min(life, max(l.TTL, o.c.MinTTL)) // section 11.5: within reasonable ranges
+		life = min(life, l.TTL)
 	}
-	refresh := o.c.Now().Add(life)
-	if !l.Expires.IsZero() && l.Expires.Before(refresh) {
-		refresh = l.Expires
+	now := o.c.Now()
+	if !l.Expires.IsZero() {
+		life = min(life, l.Expires.Sub(now))
 	}
-	return found[*status.List]{l, refresh, l.Expires}, nil
+	// Section 11.5: within reasonable ranges. A list that expires sooner cannot be used until it is fetched again.
+	return found[token]{t, now.Add(max(life, o.c.MinTTL)), l.Expires}, nil
 }
 
-// read verifies a token, and that it is no older than the newest that was seen at its URI.
-func (o *Online) read(ctx context.Context, token []byte, key listKey) (*status.List, error) {
+// read verifies a token for one signer, and that it is no older than the newest of that signer that was seen at its URI.
+func (o *Online) read(ctx context.Context, raw []byte, uri, signer string) (*status.List, error) {
 	r := verifier.StatusReader{Issuers: o.c.Issuers, Resolver: o.c.Resolver, Documents: o, Skew: o.c.Skew, AnchorAge: o.c.AnchorAge}
-	l, err := r.Read(ctx, token, key.uri, key.signer, o.c.Now())
+	l, err := r.Read(ctx, raw, uri, signer, o.c.Now())
 	if err != nil {
 		return nil, err
 	}
 	return l, o.c.Newest.Update(ctx, func(tx status.Tx) error {
-		k := []byte("newest/" + key.signer + " " + key.uri)
+		k := []byte("newest/" + signer + " " + uri)
 		old, err := tx.Get(k)
 		if err != nil {
 			return err
