@@ -11,7 +11,7 @@ import (
 // and nothing else. Nothing is secret, and so nothing needs constant time.
 
 // residue is a number modulo the prime of P-256, p = 2²⁵⁶ - 2²²⁴ + 2¹⁹² + 2⁹⁶ - 1 (SP 800-186 section 3.2.1.3), times 2²⁵⁶ modulo p, in
-// four limbs, the least first.
+// four limbs, the least first. It may be p or a little more on the way; what mul makes of it and 1 is less.
 type residue [4]uint64
 
 // prime256 holds the limbs of p. The least has all bits set, so that Montgomery's quotient of each step is a limb itself.
@@ -92,11 +92,12 @@ func (z *residue) mul(x, y *residue) {
 	z.reduce(&t)
 }
 
-// square squares z n times. It is written out because nearly all of the time is spent here.
+// square squares z n times. It is written out because nearly all of the time is spent here: nothing leaves the registers between two
+// squares, and what has no 257th bit is left as it is, below p or not.
 func (z *residue) square(n int) {
-	var t [8]uint64
+	const p3 = 0xffffffff00000001
+	a0, a1, a2, a3 := z[0], z[1], z[2], z[3]
 	for range n {
-		a0, a1, a2, a3 := z[0], z[1], z[2], z[3]
 		h01, l01 := bits.Mul64(a0, a1)
 		h02, l02 := bits.Mul64(a0, a2)
 		h03, l03 := bits.Mul64(a0, a3)
@@ -122,20 +123,50 @@ func (z *residue) square(n int) {
 		t3 = t3<<1 | t2>>63
 		t2 = t2<<1 | t1>>63
 		t1 <<= 1
-		h0, l0 := bits.Mul64(a0, a0)
+		h0, t0 := bits.Mul64(a0, a0)
 		h1, l1 := bits.Mul64(a1, a1)
 		h2, l2 := bits.Mul64(a2, a2)
 		h3, l3 := bits.Mul64(a3, a3)
-		t[0] = l0
-		t[1], c = bits.Add64(t1, h0, 0)
-		t[2], c = bits.Add64(t2, l1, c)
-		t[3], c = bits.Add64(t3, h1, c)
-		t[4], c = bits.Add64(t4, l2, c)
-		t[5], c = bits.Add64(t5, h2, c)
-		t[6], c = bits.Add64(t6, l3, c)
-		t[7] = t7 + h3 + c
-		z.reduce(&t)
+		t1, c = bits.Add64(t1, h0, 0)
+		t2, c = bits.Add64(t2, l1, c)
+		t3, c = bits.Add64(t3, h1, c)
+		t4, c = bits.Add64(t4, l2, c)
+		t5, c = bits.Add64(t5, h2, c)
+		t6, c = bits.Add64(t6, l3, c)
+		t7 += h3 + c
+		// As reduce does it.
+		var high, low uint64
+		high, low = bits.Mul64(t0, p3)
+		t1, c = bits.Add64(t1, t0<<32, 0)
+		t2, c = bits.Add64(t2, t0>>32, c)
+		t3, c = bits.Add64(t3, low, c)
+		t0 = high + c
+		high, low = bits.Mul64(t1, p3)
+		t2, c = bits.Add64(t2, t1<<32, 0)
+		t3, c = bits.Add64(t3, t1>>32, c)
+		t0, c = bits.Add64(t0, low, c)
+		t1 = high + c
+		high, low = bits.Mul64(t2, p3)
+		t3, c = bits.Add64(t3, t2<<32, 0)
+		t0, c = bits.Add64(t0, t2>>32, c)
+		t1, c = bits.Add64(t1, low, c)
+		t2 = high + c
+		high, low = bits.Mul64(t3, p3)
+		t0, c = bits.Add64(t0, t3<<32, 0)
+		t1, c = bits.Add64(t1, t3>>32, c)
+		t2, c = bits.Add64(t2, low, c)
+		t3 = high + c
+		a0, c = bits.Add64(t0, t4, 0)
+		a1, c = bits.Add64(t1, t5, c)
+		a2, c = bits.Add64(t2, t6, c)
+		a3, c = bits.Add64(t3, t7, c)
+		over := -c // all bits, or none: a branch would be guessed wrong every third time
+		a0, c = bits.Sub64(a0, over, 0)
+		a1, c = bits.Sub64(a1, over>>32, c)
+		a2, c = bits.Sub64(a2, 0, c)
+		a3, _ = bits.Sub64(a3, over&p3, c)
 	}
+	*z = residue{a0, a1, a2, a3}
 }
 
 // reduce sets z to t / 2²⁵⁶ modulo p. Each step takes the least limb m away by adding m·p = m·2²⁵⁶ - m·2²²⁴ + m·2¹⁹² + m·2⁹⁶ - m.
@@ -157,7 +188,7 @@ func (z *residue) reduce(t *[8]uint64) {
 	z.subtractOnce(a, b, c, d, k)
 }
 
-// subtractOnce sets z to the number, which is below 2p, or that minus p.
+// subtractOnce sets z to the number, which is below 2²⁵⁶ + p, or that minus p.
 func (z *residue) subtractOnce(a, b, c, d, carry uint64) {
 	var k uint64
 	z[0], k = bits.Sub64(a, prime256[0], 0)

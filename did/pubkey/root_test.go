@@ -96,6 +96,30 @@ func TestArithmeticOfTheRoot(t *testing.T) {
 	}
 }
 
+// Between two squares a number may be as large as four limbs can hold.
+func TestSquaresOfWhatIsNotReduced(t *testing.T) {
+	p := elliptic.P256().Params().P
+	all := ^uint64(0)
+	for _, a := range []residue{
+		{all, all, all, all}, {all - 1, all, all, all}, {0, all, all, all}, prime256, {0, 1 << 32, 0, prime256[3]}, {1, 0, 0, all},
+	} {
+		sq, want := a, a.number()
+		sq.square(1)
+		want.Mod(want.Mul(want, want), p)
+		if got := sq.number(); got.Cmp(want) != 0 {
+			t.Errorf("%x squared is %x, should be %x", a, got, want)
+		}
+		sq = a
+		sq.square(3)
+		for range 2 {
+			want.Mod(want.Mul(want, want), p)
+		}
+		if got := sq.number(); got.Cmp(want) != 0 {
+			t.Errorf("%x squared three times is %x, should be %x", a, got, want)
+		}
+	}
+}
+
 // For each coordinate the guess is the point that crypto/elliptic finds, or there is none.
 func TestGuessedPoints(t *testing.T) {
 	c := elliptic.P256()
