@@ -248,3 +248,40 @@ func (c *child) hear(what string) string {
 	c.t.Fatalf("a child ended before it said %q", what)
 	return ""
 }
+
+// One transaction's life in the store: made, loaded twice, changed twice, deleted; with records as large as the door's are.
+func BenchmarkTransaction(b *testing.B) {
+	address := os.Getenv("KHYER_REDIS")
+	if address == "" {
+		b.Skip("skipped: needs KHYER_REDIS, host and port of a Redis server")
+	}
+	client := redis.NewClient(&redis.Options{Addr: address})
+	defer client.Close()
+	s, err := redisstore.Open(b.Context(), client, "khyer-test:"+rand.Text()+":")
+	if err != nil {
+		b.Fatal(err)
+	}
+	record := make([]byte, 4<<10)
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			key, until := rand.Text(), time.Now().Add(time.Minute)
+			err := s.Create(b.Context(), key, record, until)
+			for range 2 {
+				var version uint64
+				if err == nil {
+					_, version, err = s.Load(b.Context(), key)
+				}
+				if err == nil {
+					err = s.Replace(b.Context(), key, version, record, until)
+				}
+			}
+			if err == nil {
+				err = s.Delete(b.Context(), key)
+			}
+			if err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	})
+}
