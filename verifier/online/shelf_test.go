@@ -102,3 +102,27 @@ func TestShelfForgets(t *testing.T) {
 		t.Errorf("%d items, %d bytes", len(s.items), s.taken)
 	}
 }
+
+// TestShelfRemembersWhatLapsed: whoever needs it next does not ask the server again before its time.
+func TestShelfRemembersWhatLapsed(t *testing.T) {
+	at := time.Now()
+	s, fetches := shelfOf(100, &at), 0
+	s.load = func(context.Context, string) (found[int], error) {
+		fetches++
+		return found[int]{1, at.Add(time.Minute), at.Add(time.Second)}, nil
+	}
+	for range 60 {
+		_, _ = s.get(t.Context(), "good/1", at) // lapsed, but for the first time
+		at = at.Add(time.Second)
+		for _, work := range s.due(at) {
+			work(t.Context())
+		}
+	}
+	if fetches != 1 {
+		t.Errorf("%d fetches in a minute", fetches)
+	}
+	at = at.Add(time.Hour)
+	if s.due(at); len(s.items) != 0 {
+		t.Errorf("%d items after an hour", len(s.items))
+	}
+}

@@ -61,6 +61,10 @@ func (t *token) by(signer string) (*status.List, error) {
 	return nil, errNoSigner
 }
 
+func (t *token) has(signer string) bool {
+	return slices.ContainsFunc(t.lists, func(s signed) bool { return s.signer == signer })
+}
+
 // room is how many bytes a token takes at most: no more than it has cards.
 func (t token) room() (n int) {
 	for _, l := range t.lists {
@@ -93,8 +97,8 @@ func isUnfit(kept *status.List, err error) bool {
 }
 
 // StatusList implements status.Source, for signers and places that go together in the trust list. A list is never fetched by itself because a card named
-// it: if it is not here, all lists of its aggregation that are not here are fetched, and without an aggregation it cannot be had unless
-// Config.FetchUnlisted says otherwise. The list is the caller's to read, at most as old as its ttl and Config.Refresh say while its server answers, and afterwards
+// it: if it is not here, all lists of its aggregation that are not here are fetched, after a look whether the aggregation has it by now; and without an
+// aggregation it cannot be had unless Config.FetchUnlisted says otherwise. The list is the caller's to read, at most as old as its ttl and Config.Refresh say while its server answers, and afterwards
 // until its exp.
 func (o *Online) StatusList(ctx context.Context, uri, signer string, now time.Time) (*status.List, error) {
 	if t, ok := o.lists.fresh(uri, now); ok {
@@ -121,6 +125,11 @@ func (o *Online) StatusList(ctx context.Context, uri, signer string, now time.Ti
 			err = refused[signer]
 		}
 		return nil, err
+	}
+	if t.refused[signer] == nil && !t.has(signer) { // the trust list did not name him when it was fetched
+		if t, err = o.lists.renew(ctx, uri, now); err != nil {
+			return nil, err
+		}
 	}
 	return t.by(signer)
 }
