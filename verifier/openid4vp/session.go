@@ -107,7 +107,7 @@ func (c *SessionConfig) readSubject(f *form) error {
 	}
 	i := slices.IndexFunc(f.query.Credentials, func(q dcql.Credential) bool { return q.ID == c.Query })
 	if i < 0 {
-		return errors.New("Query is none of its credential queries")
+		return errors.New("none of its credential queries is named by Query")
 	}
 	q := f.query.Credentials[i]
 	switch {

@@ -454,7 +454,7 @@ func TestSessionConfigThatIsRefused(t *testing.T) {
 		"named, kept for as long":   {keptFor(time.Hour), func(c *openid4vp.SessionConfig) { c.Key, c.Named, c.Lifetime = nil, true, time.Hour }, ""},
 		"a card that anybody shows": {query(`{"credentials":[` + one + `,"require_cryptographic_holder_binding":false}]}`), nil, "bound to no holder"},
 		"several cards":             {query(`{"credentials":[` + one + `,"multiple":true}]}`), nil, "several cards"},
-		"two queries":               {query(two + `}`), nil, "Query is none"},
+		"two queries":               {query(two + `}`), nil, "is named by Query"},
 		"two queries, one named":    {query(two + `}`), func(c *openid4vp.SessionConfig) { c.Query = "a" }, ""},
 		"the wrong one named":       {query(two + `}`), func(c *openid4vp.SessionConfig) { c.Query = "b" }, "does not ask for Subject"},
 		"either of two": {query(two + `,"credential_sets":[{"options":[["a"],["b"]]}]}`),
