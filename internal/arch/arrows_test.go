@@ -58,6 +58,7 @@ var rooms = []room{
 	{"verifier", []string{"disclosure", "disclosure/dcql", "did", "did/pubkey", "credential", "credential/status", "verifier/trust", "internal/strictjson"}},
 	{"verifier/online", []string{"did", "credential", "credential/status", "verifier", "verifier/trust", "internal/safehttp", "internal/strictjson"}},
 	{"verifier/openid4vp", []string{"disclosure", "disclosure/dcql", "did", "did/pubkey", "verifier", "verifier/trust", "internal/jose", "internal/jws", "internal/oid4vp", "internal/safehttp", "internal/strictjson", "rsc.io/qr"}},
+	{"verifier/openid4vp/wallet", []string{"disclosure", "disclosure/dcql", "did", "credential", "verifier/trust", "internal/jose", "internal/oid4vp", "internal/safehttp", "internal/strictjson"}},
 	{"verifier/openid4vp/storetest", []string{"verifier/openid4vp"}},
 	{"verifier/openid4vp/redisstore", []string{"verifier/openid4vp", "github.com/redis/go-redis/v9"}},
 	{"verifier/telemetry", []string{"verifier", "go.opentelemetry.io/otel/..."}},
