@@ -57,7 +57,7 @@ func Example() {
 	if err != nil {
 		panic(err)
 	}
-	// In a service: go o.Run(ctx), and verifier.Config{Status: o, Documents: o, …}.
+	// In a service: see Example_service.
 	list, err := o.StatusList(context.Background(), "https://registry.example/lists/1", "did:example:registry", time.Now())
 	if err != nil {
 		panic(err)
