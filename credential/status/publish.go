@@ -94,7 +94,7 @@ type PublishConfig struct {
 	// their Config.StatusAge, which is 24 hours unless they say otherwise.
 	Lifetime time.Duration
 	// TTL is how long a verifier may keep a list before it looks for a newer one: after that long, at most, a revocation counts everywhere.
-	TTL         time.Duration
+	TTL time.Duration
 	// Aggregation is the URL at which the lists are listed (section 9), so that verifiers can fetch them before a citizen arrives. It becomes
 	// aggregation_uri, and every Publish puts the list of lists there: JSON, of the media type application/json. Empty if there is none: verifiers of this
 	// module then take no list unless they are told to.

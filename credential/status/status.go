@@ -2,8 +2,25 @@
 // in a card looks like, the signed token that a list travels in, and how a value is read from it. Fetching tokens, and knowing who may
 // sign which, is the part of a Source.
 //
-// [Sign] makes a token and [ParseToken] reads one; nothing can be read from a [Token] before [Token.Verify]. Tokens of draft 14, which HAIP
-// 1.0 pins, have the same form: x5c in their header stands beside or instead of kid. Lists in CBOR are not read.
+// [Sign] makes a token and [ParseToken] reads one; nothing can be read from a [Token] before [Token.Verify]. Lists in CBOR are not read.
+//
+// # Drafts
+//
+// HAIP 1.0 pins draft 14 and demands x5c (section 6.1); this package goes by draft 20. A JWT of the one is a JWT of the other: header, claims, bytes of the list
+// and values are the same in both, and x5c stands beside or instead of kid. What differs, and what is done here:
+//
+//	                                draft 14              draft 20               here
+//	index behind the end (8.3)      SHOULD reject         MUST reject            rejects
+//	GET of the list's URI (8.1)     SHOULD work           MUST work              only GET
+//	RFC 8725 for JWTs (11.2)        SHOULD follow         MUST follow            typ is exact, no alg is believed, no key that comes with a token
+//	registered values (7.1)         SHOULD be used        MUST be used           those of Value; a verifier accepts no other
+//	error for time= (8.4)           406                   404                    no history is asked for
+//
+// In both, redirects (8.2) SHOULD be followed, and are not here: package online asks for no place that the trust list does not name. Both allow MACs, which are
+// refused; exp and ttl are RECOMMENDED, and Sign demands exp. iss, which both have dropped, may stand, and then names the signer. The extended key usage of
+// section 10 has no number yet: a certificate may have it, and need not.
+//
+// Section 9 names three ways to an aggregation. Package online takes the one by the trust list, and follows neither aggregation_uri nor issuers' metadata.
 //
 // ExampleSign in token_test.go publishes a list and reads it, ExampleRegistry in registry_test.go allocates a place and revokes a card.
 package status

@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math/bits"
 	"os"
 	"path/filepath"
@@ -111,6 +112,8 @@ func TestTokensThatAreTaken(t *testing.T) {
 	key := signer(t)
 	for name, c := range map[string]struct{ header, payload string }{
 		"plain":              {goodHeader, goodPayload()},
+		"HAIP, draft 14":     {`{"alg":"ES256","typ":"statuslist+jwt","x5c":["MAA="]}`, goodPayload()},
+		"x5c beside kid":     {`{"alg":"ES256","kid":"#key-1","typ":"statuslist+jwt","x5c":["MAA="]}`, goodPayload()},
 		"without a kid":      {`{"alg":"ES256","typ":"statuslist+jwt"}`, goodPayload()},
 		"without exp, ttl":   {goodHeader, `{"sub":"` + listURI + `","iat":1767225000,"status_list":` + goodList + `}`},
 		"its issuer":         {goodHeader, strings.Replace(goodPayload(), `{`, `{"iss":"did:example:registry",`, 1)},
@@ -418,6 +421,61 @@ func FuzzParseToken(f *testing.F) {
 		}
 		if _, err := tok.Verify(key.Public(), status.Want{URI: listURI, Now: now}); err == nil {
 			t.Fatal("a signature that nobody made")
+		}
+	})
+}
+
+// FuzzVerify signs whatever claims come, as an issuer may who errs or lies. What is taken says of each card what encoding/json and compress/zlib make of it.
+func FuzzVerify(f *testing.F) {
+	key := signer(f)
+	f.Add([]byte(goodPayload()), uint64(0))
+	f.Add([]byte(strings.Replace(goodPayload(), goodList, `{"bits":2,"lst":"eNo76fITAAPfAgc"}`, 1)), uint64(11))
+	f.Add([]byte(strings.Replace(goodPayload(), `"iat":1767225000`, `"iat":1.767225e9,"IAT":7,"nbf":0`, 1)), uint64(15))
+	f.Fuzz(func(t *testing.T, payload []byte, index uint64) {
+		l, err := read(token(t, key, goodHeader, string(payload)), key.Public())
+		if err != nil {
+			var r status.Reason
+			if !errors.As(err, &r) || l != nil {
+				t.Fatalf("%v, %v", l, err)
+			}
+			return
+		}
+		var members map[string]json.RawMessage // its keys are compared exactly, as those of a struct are not
+		var list map[string]json.RawMessage
+		if json.Unmarshal(payload, &members) != nil || json.Unmarshal(members["status_list"], &list) != nil {
+			t.Fatalf("taken: %q", payload)
+		}
+		var sub, lst string
+		var iat, exp float64
+		var width int
+		for into, raw := range map[any]json.RawMessage{&sub: members["sub"], &iat: members["iat"], &width: list["bits"], &lst: list["lst"]} {
+			if err := json.Unmarshal(raw, into); err != nil {
+				t.Fatalf("taken: %q: %v", payload, err)
+			}
+		}
+		if raw, ok := members["exp"]; ok && (json.Unmarshal(raw, &exp) != nil || exp <= float64(now.Unix()-30)) {
+			t.Fatalf("taken after its end: %q", payload)
+		}
+		if sub != listURI || iat > float64(now.Unix()+30) || l.Issued.Unix() != int64(iat) {
+			t.Fatalf("taken: %q", payload)
+		}
+		z, err := zlib.NewReader(base64.NewDecoder(base64.RawURLEncoding, strings.NewReader(lst)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := io.ReadAll(z)
+		if err != nil || l.Len() != uint64(len(data)*8/width) {
+			t.Fatalf("%d cards of %d bytes, %v", l.Len(), len(data), err)
+		}
+		for _, i := range []uint64{index % l.Len(), l.Len() - 1} {
+			at := i * uint64(width)
+			want := data[at/8] >> (at % 8) & (1<<width - 1)
+			if v, err := l.At(i); err != nil || v != status.Value(want) {
+				t.Fatalf("card %d is %v, %v, want %d", i, v, err, want)
+			}
+		}
+		if v, err := l.At(l.Len()); !errors.Is(err, status.OutOfRange) {
+			t.Fatalf("the card behind the last is %v, %v", v, err)
 		}
 	})
 }
