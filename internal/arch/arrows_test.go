@@ -53,6 +53,7 @@ var rooms = []room{
 	{"credential/status", []string{"did/pubkey", "internal/jws", "internal/strictjson"}},
 	{"credential/status/boltstore", []string{"credential/status", "go.etcd.io/bbolt/..."}},
 	{"credential/status/pgstore", []string{"credential/status", "github.com/jackc/pgx/v5/..."}},
+	{"credential/status/internal/storetest", []string{"did/pubkey", "credential/status", "internal/jws", "internal/strictjson"}},
 	{"credential", []string{"disclosure", "did/pubkey", "credential/status", "internal/jose", "internal/strictjson"}},
 	{"verifier/trust", []string{"disclosure", "did", "did/pubkey", "internal/jws", "internal/strictjson"}},
 	{"verifier", []string{"disclosure", "disclosure/dcql", "did", "did/pubkey", "credential", "credential/status", "verifier/trust", "internal/strictjson"}},

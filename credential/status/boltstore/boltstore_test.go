@@ -12,6 +12,7 @@ import (
 
 	"github.com/khyer/khyer/credential/status"
 	"github.com/khyer/khyer/credential/status/boltstore"
+	"github.com/khyer/khyer/credential/status/internal/storetest"
 	"github.com/khyer/khyer/verifier/verifiertest"
 )
 
@@ -151,4 +152,31 @@ func TestFileOfAnEarlierProcess(t *testing.T) {
 			t.Errorf("process %d sees %d entries, %v", n, seen, err)
 		}
 	}
+}
+
+func TestKilledWhilePublishing(t *testing.T) {
+	const env = "KHYER_BOLTSTORE_TEST"
+	path := os.Getenv(env)
+	if path == "" {
+		path = filepath.Join(t.TempDir(), "statuses")
+		t.Setenv(env, path) // for the children
+	}
+	storetest.Killed(t, func(t *testing.T) status.Store {
+		s, err := boltstore.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	})
+}
+
+// BenchmarkNation:
+//
+//	go test ./credential/status/boltstore -run '^$' -bench Nation -benchtime 1x
+func BenchmarkNation(b *testing.B) {
+	s, err := boltstore.Open(filepath.Join(b.TempDir(), "statuses"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	storetest.Nation(b, s)
 }

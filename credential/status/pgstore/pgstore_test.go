@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/khyer/khyer/credential/status"
+	"github.com/khyer/khyer/credential/status/internal/storetest"
 	"github.com/khyer/khyer/credential/status/pgstore"
 	"github.com/khyer/khyer/verifier/verifiertest"
 )
@@ -33,7 +34,7 @@ func Example() {
 }
 
 // pool connects to the server that KHYER_POSTGRES names; in the test's own process to an empty schema, in a child's to that of its parent.
-func pool(t *testing.T) *pgxpool.Pool {
+func pool(t testing.TB) *pgxpool.Pool {
 	t.Helper()
 	url := os.Getenv("KHYER_POSTGRES")
 	if url == "" {
@@ -86,3 +87,16 @@ func open(p *pgxpool.Pool) func(*testing.T) status.Store {
 func TestContract(t *testing.T) { verifiertest.StatusStore(t, open(pool(t))) }
 
 func TestKilledInTheMiddle(t *testing.T) { verifiertest.StatusStoreKilled(t, open(pool(t))) }
+
+func TestKilledWhilePublishing(t *testing.T) { storetest.Killed(t, open(pool(t))) }
+
+// BenchmarkNation, with KHYER_POSTGRES set:
+//
+//	go test ./credential/status/pgstore -run '^$' -bench Nation -benchtime 1x
+func BenchmarkNation(b *testing.B) {
+	s, err := pgstore.Open(b.Context(), pool(b))
+	if err != nil {
+		b.Fatal(err)
+	}
+	storetest.Nation(b, s)
+}
