@@ -1,5 +1,6 @@
 // A whole verifier: Credo's, which serves its requests and takes the answers itself, over https on a free port of the loopback interface.
 import { readFileSync } from 'node:fs'
+import { createServer as createPlainServer } from 'node:http'
 import { createServer } from 'node:https'
 import express from 'express'
 import { newAgent, newDID, newKey } from './agent.mjs'
@@ -8,9 +9,9 @@ import { serve } from './lines.mjs'
 
 const pem = readFileSync(process.env.KHYER_TLS)
 const app = express()
-const server = createServer({ cert: pem, key: pem }, app)
-await new Promise((listening) => server.listen(0, '127.0.0.1', listening))
-const url = `https://localhost:${server.address().port}`
+const listen = (server) => new Promise((done) => server.listen(0, '127.0.0.1', () => done(`localhost:${server.address().port}`)))
+const url = 'https://' + (await listen(createServer({ cert: pem, key: pem }, app)))
+const plain = 'http://' + (await listen(createPlainServer(app))) // the same without TLS, for who does not know the authority of this run
 
 const agent = await newAgent({ app, verifier: { baseUrl: url + '/oid4vp' } })
 const { verifier } = agent.openid4vc
@@ -49,4 +50,4 @@ const ops = {
   },
 }
 
-await serve(ops, { url })
+await serve(ops, { url, plain })

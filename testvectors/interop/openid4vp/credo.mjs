@@ -27,9 +27,9 @@ const ops = {
     ethr.server = server
   },
 
-  // Whether the wallet would believe this card: {valid, why}.
-  check: async ({ card }) => {
-    const { isValid, error } = await agent.sdJwtVc.verify({ compactSdJwtVc: card })
+  // Whether Credo believes this card, or this presentation for an audience and a nonce: {valid, why}.
+  check: async ({ card, keyBinding }) => {
+    const { isValid, error } = await agent.sdJwtVc.verify({ compactSdJwtVc: card, keyBinding })
     return { valid: isValid, why: error?.message ?? '' }
   },
 

@@ -41,7 +41,8 @@ type process struct {
 	broken  error // set when an answer did not come; what comes later would belong to another question
 
 	Node     string            `json:"node"`
-	URL      string            `json:"url"` // of a peer that serves
+	URL      string            `json:"url"`   // of a peer that serves
+	Plain    string            `json:"plain"` // the same without TLS
 	Versions map[string]string `json:"versions"`
 }
 
