@@ -59,6 +59,9 @@ func TestDivergencesAreExplained(t *testing.T) {
 		}
 		explain("JWS: "+c.name, c.section, c.right)
 	}
+	for _, c := range queryClasses {
+		explain("DCQL: "+c.name, c.section, c.right)
+	}
 	for name := range chapters {
 		t.Errorf("%q is explained and is no class", name)
 	}

@@ -54,7 +54,7 @@ func deadline(t testing.TB, count *uint64) (end time.Time) {
 	return end
 }
 
-// peer is the process of judge.mjs.
+// peer is the process of a judge: judge.mjs, or dcql.mjs.
 type peer struct {
 	cmd *exec.Cmd
 	in  *bufio.Writer
@@ -69,6 +69,11 @@ type answer struct {
 
 func startPeer(t testing.TB) *peer {
 	t.Helper()
+	return start(t, "judge.mjs")
+}
+
+func start(t testing.TB, script string) *peer {
+	t.Helper()
 	if os.Getenv("KHYER_NODE") != "1" {
 		const why = "skipped: needs KHYER_NODE=1 and `npm ci` in testvectors/differential"
 		if os.Getenv("KHYER_REQUIRE") == "1" {
@@ -76,7 +81,7 @@ func startPeer(t testing.TB) *peer {
 		}
 		t.Skip(why)
 	}
-	cmd := exec.Command("node", "judge.mjs")
+	cmd := exec.Command("node", script)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -102,7 +107,7 @@ func startPeer(t testing.TB) *peer {
 		err = json.Unmarshal(line, &hello)
 	}
 	if err != nil {
-		t.Fatalf("judge.mjs does not say hello (was `npm ci` run?): %v", err)
+		t.Fatalf("%s does not say hello (was `npm ci` run?): %v", script, err)
 	}
 	t.Log(hello.Versions)
 	return p
