@@ -34,9 +34,10 @@ type Config struct {
 	// Resolver finds the keys of status lists whose signer is a DID, and keeps the issuers' DIDs warm if it is a cache. Nil if no signer has a DID.
 	Resolver did.Resolver
 	// Newest remembers how new the newest list at each URI was, so that an older one is refused after a restart too: a status.Store of its own. Nil
-	// means in memory.
+	// means in memory: a restart then believes an older list that has not expired.
 	Newest status.Store
-	// Refresh is how long a document is used before it is fetched again; a status list's own ttl may make it shorter. Zero means 5 minutes.
+	// Refresh is how long a document is used before it is fetched again; a status list's own ttl may make it shorter. Who signed
+	// a list is looked at when it is fetched: so long, at most, counts a list of a key that was just revoked or declared compromised. Zero means 5 minutes.
 	Refresh time.Duration
 	// MinTTL is the shortest ttl that is obeyed, so that no issuer makes of each citizen a request to it; zero means 30 seconds.
 	MinTTL time.Duration
@@ -78,6 +79,7 @@ type Online struct {
 
 	mu     sync.Mutex
 	sweeps map[listed]*sweep    // under way
+	swept  map[listed]time.Time // when Run began the last
 	done   map[string]time.Time // until when a chore need not be done again, by its name
 }
 
@@ -118,7 +120,7 @@ func New(c Config) (*Online, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &Online{c: c, small: small, large: large, sweeps: map[listed]*sweep{}, done: map[string]time.Time{}}
+	o := &Online{c: c, small: small, large: large, sweeps: map[listed]*sweep{}, swept: map[listed]time.Time{}, done: map[string]time.Time{}}
 	o.lists = &shelf[string, token]{now: c.Now, load: o.loadList, room: roomForLists, still: still, owner: o.owner, size: token.room}
 	o.listed = &shelf[listed, []string]{
 		now: c.Now, load: o.loadListed, room: roomForDocuments,

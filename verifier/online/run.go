@@ -79,8 +79,12 @@ func (o *Online) Prefetch(ctx context.Context) error {
 	return errors.Join(append(failed, ctx.Err())...)
 }
 
+// dueLists looks at each aggregation no more often than at a list: one whose lists have no room here would else be fetched without end.
 func (o *Online) dueLists() (work []func(context.Context)) {
 	for _, l := range o.aggregations() {
+		if !o.sweepIsDue(l) {
+			continue
+		}
 		work = append(work, func(ctx context.Context) {
 			if uris, err := o.listed.get(ctx, l, o.c.Now()); err == nil {
 				o.sweep(ctx, l, uris) // in the background: lists that hang keep nothing else from being fetched
@@ -89,6 +93,17 @@ func (o *Online) dueLists() (work []func(context.Context)) {
 	}
 	now := o.c.Now()
 	return slices.Concat(work, o.lists.due(now), o.listed.due(now))
+}
+
+func (o *Online) sweepIsDue(l listed) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	now := o.c.Now()
+	if since := now.Sub(o.swept[l]); o.sweeps[l] != nil || since >= 0 && since < o.c.MinTTL {
+		return false
+	}
+	o.swept[l] = now
+	return true
 }
 
 func (o *Online) dueDocuments() (work []func(context.Context)) {
@@ -163,6 +178,7 @@ func (o *Online) chores() (out []chore) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	maps.DeleteFunc(o.done, func(name string, _ time.Time) bool { return !seen[name] })
+	maps.DeleteFunc(o.swept, func(_ listed, at time.Time) bool { return o.c.Now().Sub(at) > forgotten })
 	return out
 }
 

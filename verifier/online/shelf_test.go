@@ -4,9 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/khyer/khyer/verifier/trust"
 )
 
 // shelfOf makes a shelf with room for that many items of one byte, at most. What begins with "bad" cannot be had; the part before the slash is the owner.
@@ -125,4 +130,46 @@ func TestShelfRemembersWhatLapsed(t *testing.T) {
 	if s.due(at); len(s.items) != 0 {
 		t.Errorf("%d items after an hour", len(s.items))
 	}
+}
+
+// TestListsWithoutRoom: an issuer has more lists than there is room for. Run does not fetch them without end.
+func TestListsWithoutRoom(t *testing.T) {
+	requests := 0
+	var mu sync.Mutex
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		if requests++; r.URL.Path == "/lists" {
+			fmt.Fprint(w, `{"status_lists":["https://registry.example/lists/1","https://registry.example/lists/2","https://registry.example/lists/3"]}`)
+		}
+	}))
+	defer server.Close()
+	trusted, err := trust.NewList(trust.Issuer{DIDs: []string{"did:example:registry"}, Types: []string{"urn:card"}, Accreditation: trust.Accreditation{
+		Name: "Example", StatusLists: []trust.StatusLists{{Prefix: "https://registry.example/lists/", Aggregation: "https://registry.example/lists"}},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Now()
+	o, err := New(Config{Issuers: trusted, Now: func() time.Time { return at }, InsecureHosts: map[string]string{"registry.example": server.URL}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.lists.room = 2 * itemCost // what cannot be read takes that much too
+	for range 60 {
+		each(t.Context(), o.dueLists())
+		for o.sweeping() {
+			time.Sleep(time.Millisecond)
+		}
+		at = at.Add(time.Second)
+	}
+	if requests > 10 { // two rounds of four, and what the room holds
+		t.Errorf("%d requests in a minute", requests)
+	}
+}
+
+func (o *Online) sweeping() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.sweeps) > 0
 }
