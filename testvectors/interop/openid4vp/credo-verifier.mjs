@@ -21,8 +21,8 @@ const ops = {
   // A key for certificates: {keyId, jwk}.
   key: () => newKey(agent),
 
-  // A request: {link, id}. signer is {did: method}, {chain, keyId, prefix}, or undefined for a request without a signature.
-  ask: async ({ signer, mode, query, transactionData }) => {
+  // A request: {link, id, data}, data for the Digital Credentials API of a page of that origin. signer is {did: method}, {chain, keyId, prefix}, or undefined for a request without a signature.
+  ask: async ({ signer, mode, query, transactionData, origin }) => {
     let requestSigner = { method: 'none' }
     if (signer?.did) requestSigner = { method: 'did', didUrl: (await newDID(agent, signer.did)).url }
     if (signer?.chain) {
@@ -30,11 +30,17 @@ const ops = {
       x5c[0].publicJwk.keyId = signer.keyId
       requestSigner = { method: 'x5c', x5c, clientIdPrefix: signer.prefix }
     }
-    const { authorizationRequest, verificationSession } = await verifier.createAuthorizationRequest({
+    const browser = mode.startsWith('dc_api')
+    const { authorizationRequest, authorizationRequestObject, verificationSession } = await verifier.createAuthorizationRequest({
       verifierId, requestSigner, responseMode: mode, dcql: { query }, transactionData: transactionData ?? undefined, version: 'v1',
-      authorizationResponseRedirectUri: url + '/done',
+      authorizationResponseRedirectUri: browser ? undefined : url + '/done', expectedOrigins: browser && signer ? [origin] : undefined,
     })
-    return { link: authorizationRequest, id: verificationSession.id }
+    return { link: authorizationRequest, id: verificationSession.id, data: authorizationRequestObject }
+  },
+
+  // Takes what a page of that origin got through the API.
+  take: async ({ id, answer, origin }) => {
+    await verifier.verifyAuthorizationResponse({ verificationSessionId: id, authorizationResponse: answer, origin })
   },
 
   // What became of it: {state, error, cards}; cards are the claims by the id of the query, once they were verified.

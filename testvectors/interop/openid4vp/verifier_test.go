@@ -17,7 +17,13 @@ func newCredoVerifier(t testing.TB) credoVerifier {
 }
 
 // asking is a request of the verifier.
-type asking struct{ Link, ID string }
+type asking struct {
+	Link, ID string
+	Data     json.RawMessage // for the Digital Credentials API
+}
+
+// asksFrom is the origin of the page that asks through the Digital Credentials API.
+const asksFrom = "https://hospital.example"
 
 // askers are the ways in which the verifier is known.
 func (v credoVerifier) askers(t testing.TB) map[string]any {
@@ -35,7 +41,7 @@ func (v credoVerifier) askers(t testing.TB) map[string]any {
 
 func (v credoVerifier) asks(t testing.TB, signer any, mode oid4vp.Mode) (a asking) {
 	t.Helper()
-	v.must(t, &a, "ask", map[string]any{"signer": signer, "mode": mode, "query": json.RawMessage(bloodGroup)})
+	v.must(t, &a, "ask", map[string]any{"signer": signer, "mode": mode, "query": json.RawMessage(bloodGroup), "origin": asksFrom})
 	return a
 }
 

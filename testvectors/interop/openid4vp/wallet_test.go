@@ -109,6 +109,69 @@ func TestOurWalletAnswersCredo(t *testing.T) {
 	}
 }
 
+// TestOurWalletAnswersCredoThroughTheBrowser: the Digital Credentials API, in the clear and encrypted, signed and unsigned; for a page of another origin the
+// wallet refuses a signed request, and Credo the answer to an unsigned one.
+func TestOurWalletAnswersCredoThroughTheBrowser(t *testing.T) {
+	v, r, w := newCredoVerifier(t), newRegistry(t), newWallet(t, nil)
+	askers := v.askers(t)
+	askers["unsigned"] = nil
+	for name, signer := range askers {
+		for _, mode := range []oid4vp.Mode{oid4vp.DCAPI, oid4vp.DCAPIJWT} {
+			t.Run(name+" "+string(mode), func(t *testing.T) {
+				answer := func(origin string) (asking, error) {
+					a := v.asks(t, signer, mode)
+					request, err := w.OpenData(t.Context(), requestAlone(t, a.Data), origin)
+					if err != nil {
+						return a, err
+					}
+					choice, err := request.Choose(ownCard(t, r))
+					if err != nil {
+						t.Fatal(err)
+					}
+					out, err := request.Answer(t.Context(), choice)
+					if err != nil {
+						t.Fatal(err)
+					}
+					return a, v.process.ask(t, new(any), "take", map[string]any{"id": a.ID, "answer": out.Data, "origin": asksFrom})
+				}
+				a, err := answer(asksFrom)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := v.verdict(t, a); got.State != "ResponseVerified" || len(got.Cards["citizen"]) != 1 {
+					t.Errorf("%+v", got)
+				}
+				if _, err := answer("https://evil.example"); err == nil || errors.Is(err, wallet.OriginMismatch) != (signer != nil) {
+					t.Errorf("for another origin: %v", err)
+				}
+			})
+		}
+	}
+}
+
+// requestAlone leaves out client_id beside a signed request. Credo writes it; appendix A.3.2.1 has the request alone, and ours refuses what is not signed beside
+// what is.
+func requestAlone(t testing.TB, data json.RawMessage) json.RawMessage {
+	t.Helper()
+	var signed struct {
+		Request string `json:"request"`
+	}
+	if err := json.Unmarshal(data, &signed); err != nil {
+		t.Fatal(err)
+	}
+	if signed.Request == "" {
+		return data
+	}
+	if _, err := newWallet(t, nil).OpenData(t.Context(), data, asksFrom); !errors.Is(err, wallet.RequestMalformed) {
+		t.Errorf("the difference is gone: %v", err)
+	}
+	alone, err := json.Marshal(signed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return alone
+}
+
 // TestDifferenceCredoFindsAnswersByApv: Credo's verifier finds the request that an encrypted answer belongs to by apv in the header, the nonce, and by
 // nothing else, where the specification leaves apu and apv to the wallet (section 8.3). Ours writes none, so that Credo takes no encrypted answer of it.
 func TestDifferenceCredoFindsAnswersByApv(t *testing.T) {
