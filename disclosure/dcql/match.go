@@ -23,7 +23,7 @@ type Choice struct {
 	// Reveal are the paths that the query asks for, of the claim set that was taken. Empty if it asks for no claim.
 	Reveal []disclosure.Path
 	// Disclose are those of the candidate's Hidden that the answer needs, for credential.Showing: the claims asked for, what contains them, and what
-	// is in them (section 7.2: an object is selected with its sub-claims). Of the elements that null selects, only those with a value that is
+	// is in them (section 7.3: an object is selected with its sub-claims). Of the elements that null selects, only those with a value that is
 	// asked for (section 6.4.1: the others count as if they were not there).
 	Disclose []disclosure.Path
 }

@@ -43,10 +43,11 @@ type dcqlAuthority struct {
 }
 
 var (
-	idText     = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
-	peersB64   = regexp.MustCompile(`^(?:[\w-]{4})*(?:[\w-]{2}(?:==)?|[\w-]{3}=?)?$`)
-	integer    = regexp.MustCompile(`^-?[0-9]+$`)
-	peersTypes = []string{"aki", "etsi_tl", "openid_federation"}
+	idText       = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+	peersB64     = regexp.MustCompile(`^(?:[\w-]{4})*(?:[\w-]{2}(?:==)?|[\w-]{3}=?)?$`)
+	integer      = regexp.MustCompile(`^-?[0-9]+$`)
+	peersFormats = []string{"dc+sd-jwt", "mso_mdoc", "jwt_vc_json", "ldp_vc"}
+	peersTypes   = []string{"aki", "etsi_tl", "openid_federation"}
 )
 
 // list takes a non-empty array, or nothing where it may be absent.
@@ -110,7 +111,7 @@ func (r *queryReader) credential(c *node) bool {
 		!isBoolean(c.get("multiple")) || !isBoolean(c.get("require_cryptographic_holder_binding")) {
 		return false
 	}
-	if r.as["format of nobody"] && format.text != "dc+sd-jwt" && format.text != "mso_mdoc" {
+	if r.as["format of nobody"] && !slices.Contains(peersFormats, format.text) {
 		return false
 	}
 	if meta == nil && !r.as["meta missing"] || meta != nil && !meta.is('o') && !(meta.is('a') && r.as["meta an array"]) {

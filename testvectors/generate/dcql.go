@@ -55,4 +55,7 @@ func (g *generator) queries() {
 	bad("path-with-a-negative-index", "an index is not negative", person(`,"claims":[{"path":["x",-1]}]`))
 	bad("value-with-a-fraction", "values are strings, integers and booleans", person(`,"claims":[{"path":["x"],"values":[0.5]}]`))
 	bad("option-of-an-unknown-query", "an option names credential queries", person(``)[:len(person(``))-1]+`,"credential_sets":[{"options":[["b"]]}]}`)
+	g.queryFaults(wallet)
+	g.queryPaths(match, person, one)
+	g.queryExamples()
 }
