@@ -142,6 +142,9 @@ func TestSignerContract(t *testing.T) {
 		}}, "want 64"},
 		"without leading zeros": {signer{p256, func(ctx context.Context, a pubkey.Algorithm, input []byte) ([]byte, error) {
 			sig, err := p256.Sign(ctx, a, input)
+			for err == nil && len(input) == 1 && sig[0] != 0 { // one in 256 has it: the test does not wait for luck
+				sig, err = p256.Sign(ctx, a, input)
+			}
 			return bytes.TrimLeft(sig, "\x00"), err
 		}}, "want 64"},
 		"the higher s": {signer{koblitz, func(ctx context.Context, a pubkey.Algorithm, input []byte) ([]byte, error) {

@@ -247,11 +247,16 @@ func (i *Issuer) SetStatus(c *Card, v status.Value) {
 // Present shows the claims that a request asks for, bound to its audience and nonce. It shows what the card has of them, and what the card lacks is for the
 // service to notice. Of a request with a Query it answers the first credential query for the card's type, or for any: with the claims of the first
 // claim set of which the card has all; if it has all of none, with what it has. If none asks for the card, it shows no claim.
+// The holder authorizes what Expect.TransactionData asks to be authorized with the card.
 func (c *Card) Present(e verifier.Expect) []byte {
 	c.holder.w.t.Helper()
-	asked := e.Claims
+	asked, query := e.Claims, ""
 	if e.Query != nil {
-		asked = c.asked(e.Query)
+		query, asked = c.asked(e.Query)
+	}
+	hashes, algorithm := []string(nil), ""
+	if e.Query == nil || query != "" {
+		hashes, algorithm = authorizes(e.TransactionData, query)
 	}
 	var reveal []disclosure.Path
 	for _, p := range asked {
@@ -261,13 +266,14 @@ func (c *Card) Present(e verifier.Expect) []byte {
 	}
 	p, err := c.holder.holder.Present(c.holder.w.t.Context(), c.held, credential.Showing{
 		Reveal: reveal, Audience: e.Audience, Nonce: e.Nonce, At: c.holder.w.Now(),
+		TransactionHashes: hashes, TransactionAlgorithm: algorithm,
 	})
 	c.holder.w.must(err)
 	return p
 }
 
-// asked returns the claims that a query asks of this card.
-func (c *Card) asked(q *dcql.Query) (paths []disclosure.Path) {
+// asked returns the id of the credential query that asks for this card, and the claims that it asks for.
+func (c *Card) asked(q *dcql.Query) (id string, paths []disclosure.Path) {
 	for _, want := range q.Credentials {
 		if want.Format != dcql.FormatSDJWT || len(want.Types) > 0 && !slices.Contains(want.Types, c.vct) {
 			continue
@@ -276,14 +282,14 @@ func (c *Card) asked(q *dcql.Query) (paths []disclosure.Path) {
 		alone := dcql.Query{Credentials: []dcql.Credential{want}}
 		choices, err := alone.Match([]dcql.Candidate{{Format: dcql.FormatSDJWT, Type: c.vct, Claims: c.held.Verified.Body.Claims()}})
 		if err == nil {
-			return choices[0].Reveal
+			return want.ID, choices[0].Reveal
 		}
 		for _, claim := range want.Claims {
 			paths = append(paths, claim.Path)
 		}
-		return paths
+		return want.ID, paths
 	}
-	return nil
+	return "", nil
 }
 
 // list is the trust list as it is now.

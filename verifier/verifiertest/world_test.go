@@ -2,7 +2,9 @@ package verifiertest_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -250,5 +252,35 @@ func TestHospitalAsksForTooMuch(t *testing.T) {
 	registry.SetStatus(card, status.Revoked)
 	if err := verify(hospital.Request("login", idCard, disclosure.Path{"Full Name"})); !errors.Is(err, verifier.CardRevoked) {
 		t.Error(err)
+	}
+}
+
+// TestCitizenAuthorizesAPayment: with the card that the payment names first, whatever hash the request names; and not another payment.
+func TestCitizenAuthorizesAPayment(t *testing.T) {
+	w := verifiertest.NewWorld(t)
+	card := w.NewIssuer("Example Civil Registry", nil, idCard).Issue(w.NewHolder(), idCard, map[string]string{"Full Name": "Pema Example"}, nil)
+	query, err := dcql.Parse([]byte(`{"credentials":[{"id":"id","format":"dc+sd-jwt","meta":{"vct_values":["` + idCard + `"]},"claims":[{"path":["Full Name"]}]}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pay := func(more string) string {
+		return base64.RawURLEncoding.EncodeToString([]byte(`{"type":"https://revenue.example/payment","credential_ids":["id"]` + more + `}`))
+	}
+	for n, sent := range [][]string{{pay("")}, {pay(`,"transaction_data_hashes_alg":["sha-512","sha-384"]`)}, {pay(`,"transaction_data_hashes_alg":["sha-384"]`)}, {pay(`,"transaction_data_hashes_alg":["sha-512","sha-256"]`), pay(`,"to":"school"`)}} {
+		single := verifier.Expect{Audience: "https://revenue.example", Nonce: fmt.Sprint("single ", n), Type: idCard, Claims: []disclosure.Path{{"Full Name"}}, TransactionData: sent}
+		several := verifier.Expect{Audience: single.Audience, Nonce: fmt.Sprint("several ", n), Query: query, TransactionData: sent}
+		one, err := w.Verifier().Verify(t.Context(), card.Present(single), single)
+		if err != nil || len(one.Cards[0].Transactions) != len(sent) {
+			t.Errorf("%d: %v", n, err)
+		}
+		all, err := w.Verifier().VerifyAnswer(t.Context(), verifier.Answer{"id": {card.Present(several)}}, several)
+		if err != nil || len(all.Cards[0].Transactions) != len(sent) {
+			t.Errorf("%d: %v", n, err)
+		}
+		shown := card.Present(single)
+		single.TransactionData = []string{pay(`,"to":"thief"`)}
+		if _, err := w.Verifier().Verify(t.Context(), shown, single); !errors.Is(err, verifier.TransactionDataMismatch) {
+			t.Errorf("%d: another payment: %v", n, err)
+		}
 	}
 }
