@@ -10,6 +10,7 @@ import (
 	"github.com/khyer/khyer/credential"
 	"github.com/khyer/khyer/internal/jose"
 	"github.com/khyer/khyer/internal/oid4vp"
+	"github.com/khyer/khyer/internal/safehttp"
 	"github.com/khyer/khyer/internal/strictjson"
 	"github.com/khyer/khyer/verifier/trust"
 )
@@ -180,7 +181,10 @@ func (r *Request) send(ctx context.Context, m *message) (*Outcome, error) {
 		return &Outcome{Follow: u.String() + "#" + m.form.Encode()}, nil
 	}
 	res, err := r.w.http.Post(ctx, r.wire.ResponseURI, http.Header{"Content-Type": {formType}, "Accept": {"application/json"}}, []byte(m.form.Encode()))
+	var failed *safehttp.Error
 	switch {
+	case errors.As(err, &failed) && failed.Reason != safehttp.Unreachable: // an answer that is none, or a place to which nothing goes
+		return nil, refuse(NotAccepted, err)
 	case err != nil, res.Status >= 500, res.Status == http.StatusTooManyRequests:
 		return nil, refuse(NotSent, err)
 	case res.Status != http.StatusOK:
