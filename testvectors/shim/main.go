@@ -48,6 +48,7 @@ var operations = map[string]func(context.Context, *request) (answer, error){
 	"dcql.match":    matchDCQL,
 	"status.check":  checkStatus,
 	"vc.verify":     verifyVC,
+	"vp.request":    checkRequest,
 }
 
 // serve answers each line of in. The error is one of in or out.
