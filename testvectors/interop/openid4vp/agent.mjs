@@ -22,7 +22,7 @@ export const ethr = new EthrOverHttp()
 
 export async function newAgent(openid4vc) {
   const agent = new Agent({
-    config: {},
+    config: { allowInsecureHttpUrls: process.argv.includes('--insecure') }, // http, for what runs on this machine without TLS
     dependencies: agentDependencies,
     modules: {
       storage: new MemoryStorageModule(),

@@ -1,4 +1,5 @@
 // A whole wallet: Credo's agent with its OpenID4VP holder. Its keys are made here and never leave; its cards are brought to it.
+import { createPrivateKey } from 'node:crypto'
 import { ethr, newAgent, newDID, newKey } from './agent.mjs'
 import { Kms, SdJwtVcRecord } from '@credo-ts/core'
 import { serve } from './lines.mjs'
@@ -12,6 +13,9 @@ const resolve = ({ request, roots, origin }) =>
 const ops = {
   // A new key for cards, {keyId, jwk}: jwk is what an issuer puts into cnf.
   key: () => newKey(agent),
+
+  // Takes a key that was made elsewhere, PKCS #8 in PEM: its id.
+  import: async ({ pem }) => (await agent.kms.importKey({ privateJwk: createPrivateKey(pem).export({ format: 'jwk' }) })).keyId,
 
   // A card that Credo issues, with a DID of its own, to a key: {card, did}. frame says what can be disclosed selectively.
   issue: async ({ method, payload, frame, jwk }) => {

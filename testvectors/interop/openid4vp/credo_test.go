@@ -26,10 +26,12 @@ func (k credoKey) public(t testing.TB) pubkey.Key {
 	return key
 }
 
-// newCredo returns the wallet without cards.
-func newCredo(t testing.TB) credo {
+// newCredo returns the wallet without cards. It opens no http URL, unless it is told to.
+func newCredo(t testing.TB) credo { return openCredo(t, "credo.mjs") }
+
+func openCredo(t testing.TB, script string) credo {
 	t.Helper()
-	c := credo{start(t, "credo.mjs")}
+	c := credo{start(t, script)}
 	c.must(t, new(any), "forget", nil)
 	return c
 }

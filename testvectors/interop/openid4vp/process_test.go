@@ -52,7 +52,7 @@ var processes struct {
 	all map[string]*process
 }
 
-// start returns the one process of a script in this run.
+// start returns the one process of a script, with its arguments, in this run.
 func start(t testing.TB, script string) *process {
 	t.Helper()
 	node(t)
@@ -85,7 +85,7 @@ func TestMain(m *testing.M) {
 
 // newProcess starts a script in a Node that trusts this certificate authority beside the public ones.
 func newProcess(script string, c *certifier) (*process, error) {
-	p := &process{script: script, process: exec.Command("node", script), stderr: &tail{}}
+	p := &process{script: script, process: exec.Command("node", strings.Fields(script)...), stderr: &tail{}}
 	p.process.Env = append(os.Environ(), "NODE_EXTRA_CA_CERTS="+c.file, "KHYER_TLS="+c.server)
 	p.process.Stderr = p.stderr
 	in, err := p.process.StdinPipe()
