@@ -98,7 +98,7 @@ func TestQueriesThatAreRefused(t *testing.T) {
 // TestClaims: which claims of a card answer a query, and which must not be shown.
 func TestClaims(t *testing.T) {
 	const claims = `{"name":"Pema Example","n":1,"f":1.0,"big":9007199254740993,"ok":true,"nil":null,"address":{"village":"Punakha","gewog":"Kabisa"},
-		"degrees":[{"type":"BSc","by":"a"},{"type":"MSc"},{"by":"c"}],"nationalities":["x","y"],"empty":[]}`
+		"degrees":[{"type":"BSc","by":"a"},{"type":"MSc"},{"by":"c"}],"nationalities":["x","y"],"empty":[],"mixed":[{"a":1},"x"],"lists":[[1],"x"]}`
 	for name, c := range map[string]struct {
 		claims string
 		want   string // JSON of the paths; empty: no match
@@ -112,6 +112,9 @@ func TestClaims(t *testing.T) {
 		"all elements":                   {`,"claims":[{"path":["degrees",null,"type"]}]`, `[["degrees",null,"type"]]`},
 		"a member that no element has":   {`,"claims":[{"path":["degrees",null,"x"]}]`, ``},
 		"all elements of none":           {`,"claims":[{"path":["empty",null]}]`, ``},
+		"a name in some elements only":   {`,"claims":[{"path":["mixed",null,"a"]}]`, ``},
+		"all of some elements only":      {`,"claims":[{"path":["lists",null,null]}]`, ``},
+		"an index in some elements only": {`,"claims":[{"path":["lists",null,0]}]`, ``},
 		"a name in a list":               {`,"claims":[{"path":["degrees","type"]}]`, ``},
 		"an index in an object":          {`,"claims":[{"path":["address",0]}]`, ``},
 		"all elements of an object":      {`,"claims":[{"path":["address",null]}]`, ``},
