@@ -130,8 +130,12 @@ func TestRequestOfADID(t *testing.T) {
 		"four parts":                {append(good, ".AA"...), oid4vp.RequestMalformed},
 		"too large":                 {make([]byte, 1<<20), oid4vp.RequestTooLarge},
 	} {
+		before := resolver.Resolved("")
 		_, err := oid4vp.Verify(t.Context(), c.object, client.String(), trust)
 		refused(t, name, err, c.want)
+		if name == "a key of another DID" && resolver.Resolved("") != before {
+			t.Error("resolved for a kid that is nobody's here")
+		}
 	}
 	mine := oid4vp.ClientID{Prefix: oid4vp.RedirectURI, Name: "https://hospital.example/answer"}
 	_, err = oid4vp.Verify(t.Context(), raw(key, head("#key-1"), request(t, client.String(), mine.String())), mine.String(), trust)
