@@ -75,7 +75,7 @@ var rooms = []room{
 	{"testvectors/requirements", []string{"testvectors"}},
 	{"testvectors/interop", nil},
 	{"testvectors/interop/openid4vp", nil},
-	{"testvectors/shim", []string{"disclosure", "disclosure/dcql", "did", "did/pubkey", "did/didkey", "did/didjwk", "did/didweb", "did/didethr", "credential", "credential/status", "verifier", "verifier/trust", "verifier/openid4vp/wallet", "internal/oid4vp", "internal/strictjson"}},
+	{"testvectors/shim", []string{"disclosure", "disclosure/dcql", "did", "did/pubkey", "did/didkey", "did/didjwk", "did/didweb", "did/didethr", "credential", "credential/status", "verifier", "verifier/trust", "verifier/openid4vp", "verifier/openid4vp/wallet", "internal/oid4vp", "internal/strictjson"}},
 }
 
 // rule is one arrow that must not exist. Patterns are folders of ours, packages of others, or either with /... for everything below.

@@ -49,6 +49,7 @@ var operations = map[string]func(context.Context, *request) (answer, error){
 	"status.check":  checkStatus,
 	"vc.verify":     verifyVC,
 	"vp.request":    checkRequest,
+	"vp.response":   checkResponse,
 }
 
 // serve answers each line of in. The error is one of in or out.

@@ -40,6 +40,12 @@ func verifyVC(ctx context.Context, r *request) (answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	return shownCards(res, want)
+}
+
+// shownCards is the answer about an accepted presentation.
+func shownCards(res *verifier.Result, want verifier.Expect) (answer, error) {
+	several := want.Query != nil
 	cards := []answer{}
 	for _, c := range res.Cards {
 		paths := want.Claims
@@ -79,16 +85,9 @@ type verification struct {
 
 func (r *request) verification() (q verification, err error) {
 	expect := request{v: r.v.Get("expect")}
-	several, now := expect.v.Get("query").Exists(), r.now()
+	several := expect.v.Get("query").Exists()
 	if !several {
 		q.presentation = r.sdJWT("presentation")
-	}
-	lists := r.statusLists()
-	issuers := r.issuers(lists)
-	resolver := r.resolver()
-	q.config = verifier.Config{
-		Resolver: resolver, Now: func() time.Time { return now },
-		Skew: r.duration("clock_skew_s", -1),
 	}
 	q.want = verifier.Expect{
 		Audience: expect.text("audience"), Nonce: expect.text("nonce"), Type: expect.text("type"), Claims: expect.paths("claims"),
@@ -96,24 +95,9 @@ func (r *request) verification() (q verification, err error) {
 		DifferentHolders: expect.bool("different_holders", false), Linked: expect.links("linked"),
 	}
 	q.again = r.bool("again", false)
-	until := r.time("issuers_expire")
-	if types := r.documents("type_metadata"); types != nil {
-		q.config.Types = credential.TypeDocuments(types)
-	}
-	if published := r.documents("issuer_metadata"); published != nil {
-		q.config.Documents = websites(published)
-	}
-	if r.take(expect.err); r.err != nil {
-		return q, nil
-	}
-	list, err := (&trust.Document{Issuers: issuers, Expires: until}).List()
-	if err != nil {
-		return q, unusable("issuers: " + err.Error())
-	}
-	q.config.Issuers = list
-	if lists != nil {
-		lists.reader = verifier.StatusReader{Issuers: list, Resolver: resolver, Documents: q.config.Documents, Skew: r.duration("clock_skew_s", 0)}
-		q.config.Status = lists
+	r.take(expect.err)
+	if q.config, err = r.trusted(); err != nil || r.err != nil {
+		return q, err
 	}
 	if several {
 		if q.want.Query, err = dcql.Parse(expect.object("query")); err != nil {
@@ -122,6 +106,38 @@ func (r *request) verification() (q verification, err error) {
 		q.answer = r.presentations()
 	}
 	return q, nil
+}
+
+// trusted is what the deployment of a request trusts.
+func (r *request) trusted() (c verifier.Config, err error) {
+	now := r.now()
+	lists := r.statusLists()
+	issuers := r.issuers(lists)
+	resolver := r.resolver()
+	c = verifier.Config{
+		Resolver: resolver, Now: func() time.Time { return now },
+		Skew: r.duration("clock_skew_s", -1),
+	}
+	until := r.time("issuers_expire")
+	if types := r.documents("type_metadata"); types != nil {
+		c.Types = credential.TypeDocuments(types)
+	}
+	if published := r.documents("issuer_metadata"); published != nil {
+		c.Documents = websites(published)
+	}
+	if r.err != nil {
+		return c, nil
+	}
+	list, err := (&trust.Document{Issuers: issuers, Expires: until}).List()
+	if err != nil {
+		return c, unusable("issuers: " + err.Error())
+	}
+	c.Issuers = list
+	if lists != nil {
+		lists.reader = verifier.StatusReader{Issuers: list, Resolver: resolver, Documents: c.Documents, Skew: r.duration("clock_skew_s", 0)}
+		c.Status = lists
+	}
+	return c, nil
 }
 
 // presentations reads a map from the id of a credential query to an array of presentations.

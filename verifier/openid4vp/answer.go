@@ -6,9 +6,11 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/khyer/khyer/disclosure/dcql"
 	"github.com/khyer/khyer/internal/jose"
 	"github.com/khyer/khyer/internal/oid4vp"
 	"github.com/khyer/khyer/internal/strictjson"
@@ -134,23 +136,28 @@ const (
 	walletDetails         = "an error code that is none of OpenID4VP"
 )
 
+// lock is what fits one request alone: what its answer has to be, apart from the presentations in it.
+type lock struct {
+	mode    oid4vp.Mode
+	key     *ecdh.PrivateKey // if the answer has to be encrypted
+	kid     string
+	state   string
+	unbound bool // a card without a proof of its holder is asked for
+}
+
 // open decrypts an answer if it has to be, and holds it against the request.
-func (f *form) open(t *transaction, a posted) (*oid4vp.Response, error) {
+func (l lock) open(a posted) (*oid4vp.Response, error) {
 	response := a.response
 	switch {
 	case a.err != nil:
 		return nil, notForm
 	case response != nil && response.Error != "": // also in the clear: a wallet may be unable to encrypt (section 8.3.1)
-	case f.mode.Encrypted() && response != nil:
+	case l.mode.Encrypted() && response != nil:
 		return nil, notEncrypted
-	case !f.mode.Encrypted() && response == nil:
+	case !l.mode.Encrypted() && response == nil:
 		return nil, notPlain
-	case f.mode.Encrypted():
-		key, err := ecdh.P256().NewPrivateKey(t.Key)
-		if err != nil {
-			return nil, err
-		}
-		text, err := jose.Decrypt(key, t.handle, a.jwe, maxAnswer)
+	case l.mode.Encrypted():
+		text, err := jose.Decrypt(l.key, l.kid, a.jwe, maxAnswer)
 		if err != nil {
 			return nil, notDecrypted
 		}
@@ -160,27 +167,32 @@ func (f *form) open(t *transaction, a posted) (*oid4vp.Response, error) {
 	}
 	// The path or the key has named the transaction. A state must not contradict them, and where cards without a proof are asked for it must be there, for there is
 	// no nonce in them (section 5.3).
-	if !f.mode.InBrowser() && response.State != t.handle && (response.State != "" || f.unbound() || !f.mode.Encrypted()) {
+	if !l.mode.InBrowser() && response.State != l.state && (response.State != "" || l.unbound || !l.mode.Encrypted()) {
 		return nil, notItsState
 	}
 	return response, nil
 }
 
-func (f *form) unbound() bool {
-	for _, c := range f.query.Credentials {
-		if c.Unbound {
-			return true
-		}
+func (f *form) lock(t *transaction) (lock, error) {
+	l := lock{mode: f.mode, kid: t.handle, state: t.handle, unbound: unbound(f.query)}
+	if !f.mode.Encrypted() {
+		return l, nil
 	}
-	return false
+	var err error
+	l.key, err = ecdh.P256().NewPrivateKey(t.Key)
+	return l, err
+}
+
+func unbound(q *dcql.Query) bool {
+	return slices.ContainsFunc(q.Credentials, func(c dcql.Credential) bool { return c.Unbound })
 }
 
 // answer looks at an answer and says what became of it.
-func (d *Door) answer(ctx context.Context, w http.ResponseWriter, f *form, t *transaction, a posted, l *lane) {
+func (d *Door) answer(ctx context.Context, w http.ResponseWriter, f *form, t *transaction, a posted, queue *lane) {
 	if t.Failed >= freeFailures {
 		select {
-		case l.paused <- struct{}{}:
-			defer func() { <-l.paused }()
+		case queue.paused <- struct{}{}:
+			defer func() { <-queue.paused }()
 		case <-ctx.Done():
 			retry(w, http.StatusTooManyRequests)
 			return
@@ -190,7 +202,12 @@ func (d *Door) answer(ctx context.Context, w http.ResponseWriter, f *form, t *tr
 		fault(w, http.StatusBadRequest)
 		return
 	}
-	response, err := f.open(t, a)
+	l, err := f.lock(t)
+	if err != nil {
+		d.fail(ctx, w, t, err)
+		return
+	}
+	response, err := l.open(a)
 	if err != nil {
 		d.fail(ctx, w, t, err)
 		return
