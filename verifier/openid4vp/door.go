@@ -331,7 +331,7 @@ func (d *Door) allowed(f *form) error {
 			return misuse("ReturnURL is missing: where does a wallet on the same device send the browser to?")
 		}
 	}
-	if d.prefix == oid4vp.RedirectURI && d.c.RequestBy != "value" {
+	if d.prefix == oid4vp.RedirectURI && d.c.RequestBy != "value" && !f.mode.InBrowser() {
 		return misuse(`RequestBy is not "value": requests of the prefix redirect_uri cannot be signed, and so not be fetched`)
 	}
 	if err := d.policy.Load().Check(d.agency(f.mode), f.Purpose, d.now(), f.asked()...); err != nil {
