@@ -9,7 +9,6 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"time"
 
@@ -19,27 +18,27 @@ import (
 
 // record is a transaction as the store keeps it, sealed.
 type record struct {
-	Secret   []byte `json:"s"` // of the transaction id
-	Browser  []byte `json:"b"` // see browserHash
-	Template string `json:"t"`
-	Nonce    string `json:"n"`
-	Key      []byte `json:"k,omitempty"` // the private key for the answer, if that is encrypted
+	Secret   []byte // of the transaction id
+	Browser  []byte // see browserHash
+	Template string
+	Nonce    string
+	Key      []byte // the private key for the answer, if that is encrypted
 
-	TransactionData []string  `json:"d,omitempty"`
-	Until           time.Time `json:"u"` // of the request
+	TransactionData []string
+	Until           time.Time // of the request
 
-	Failed   int      `json:"f,omitempty"` // answers that were looked at and not accepted
-	Failure  *failure `json:"l,omitempty"` // the last of them, until the browser was told
-	Accepted bool     `json:"a,omitempty"`
-	Result   []byte   `json:"r,omitempty"` // until it was read for the last time
+	Failed   int      // answers that were looked at and not accepted
+	Failure  *failure // the last of them, until the browser was told
+	Accepted bool
+	Result   []byte // until it was read for the last time
 
-	Keep     time.Time `json:"e"`           // until when Result may be read
-	Code     []byte    `json:"c,omitempty"` // hash of the response code that the browser has to bring
-	Guessed  int       `json:"g,omitempty"` // response codes that were wrong
-	Returned bool      `json:"x,omitempty"`
+	Keep     time.Time // until when Result may be read
+	Code     []byte    // hash of the response code that the browser has to bring
+	Guessed  int       // response codes that were wrong
+	Returned bool
 
-	Log     []Event   `json:"o,omitempty"`
-	LogEnds time.Time `json:"z"` // when the record lapses
+	Log     []Event
+	LogEnds time.Time // when the record lapses
 
 	fresh []Event // what Config.Observe is told when this was stored
 }
@@ -107,7 +106,7 @@ func (k keys) cipher(place string) cipher.AEAD {
 }
 
 func (k keys) close(place string, r *record) ([]byte, error) {
-	text, err := json.Marshal(r)
+	text, err := r.encode()
 	if err != nil {
 		return nil, err
 	}
@@ -119,11 +118,7 @@ func (k keys) open(place string, sealed []byte) (*record, error) {
 	if err != nil {
 		return nil, errors.New("openid4vp: the store returned a record that is not ours")
 	}
-	r := &record{}
-	if err := json.Unmarshal(text, r); err != nil {
-		return nil, errors.New("openid4vp: the store returned a record of another version")
-	}
-	return r, nil
+	return decodeRecord(text)
 }
 
 // transaction is a record that was loaded, and where from.
