@@ -9,8 +9,7 @@ import (
 	"github.com/khyer/khyer/disclosure"
 )
 
-// A record is written twice and read twice for each answer, so it has a form of its own, a quarter of the cost of JSON: each field in order, texts behind their
-// lengths. The first byte is the form's version: a process that does not know it treats the transaction as inconclusive.
+// A record is read and written for each answer, so it has a form of its own, which costs less than JSON: each field in order, texts behind their lengths. The first byte is the form's version: a process that does not know it treats the transaction as inconclusive.
 const recordVersion = 1
 
 var errRecord = errors.New("openid4vp: the store returned a record of another version")
