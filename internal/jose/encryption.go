@@ -1,15 +1,21 @@
 package jose
 
 import (
+	"crypto"
+	"crypto/aes"
+	"crypto/cipher"
 	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/elliptic"
+	"crypto/rand"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"strings"
 
 	"github.com/go-jose/go-jose/v4"
+	josecipher "github.com/go-jose/go-jose/v4/cipher"
 )
 
 // ErrDecrypt says that a JWE cannot be read. It does not say why: who sends many of them must not learn which part was nearly right.
@@ -31,26 +37,63 @@ const maxEncryptedHeader = 4 << 10
 // Encrypt encrypts for a key on P-256, in the compact serialization. enc is A128GCM or A256GCM. kid stands in the header if it is not empty. The error is
 // ErrEncrypt.
 func Encrypt(to *ecdh.PublicKey, kid, enc string, plaintext []byte) (string, error) {
-	if to == nil || to.Curve() != ecdh.P256() || enc != string(jose.A128GCM) && enc != string(jose.A256GCM) {
+	return EncryptFor(to, kid, enc, nil, plaintext)
+}
+
+// EncryptFor is Encrypt with apv in the header if it is not empty: what the recipient knows the message by (RFC 7518 section 4.6.1.3). It goes into the key
+// derivation. go-jose writes none, so that only its parts are used here.
+func EncryptFor(to *ecdh.PublicKey, kid, enc string, apv, plaintext []byte) (string, error) {
+	size, known := map[string]int{string(jose.A128GCM): 16, string(jose.A256GCM): 32}[enc]
+	if to == nil || to.Curve() != ecdh.P256() || !known {
 		return "", ErrEncrypt
 	}
-	pub, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), to.Bytes())
+	once, err := ecdh.P256().GenerateKey(rand.Reader)
 	if err != nil {
 		return "", ErrEncrypt
 	}
-	e, err := jose.NewEncrypter(jose.ContentEncryption(enc), jose.Recipient{Algorithm: jose.ECDH_ES, Key: pub, KeyID: kid}, nil)
+	secret, err := once.ECDH(to)
 	if err != nil {
 		return "", ErrEncrypt
 	}
-	o, err := e.Encrypt(plaintext)
+	encode := base64.RawURLEncoding.EncodeToString
+	point := once.PublicKey().Bytes() // 4, x, y
+	header := map[string]any{"alg": jose.ECDH_ES, "enc": enc, "epk": map[string]string{"kty": "EC", "crv": "P-256", "x": encode(point[1:33]), "y": encode(point[33:])}}
+	if kid != "" {
+		header["kid"] = kid
+	}
+	if len(apv) > 0 {
+		header["apv"] = encode(apv)
+	}
+	text, err := json.Marshal(header)
 	if err != nil {
 		return "", ErrEncrypt
 	}
-	text, err := o.CompactSerialize()
+	key := make([]byte, size)
+	bits := binary.BigEndian.AppendUint32(nil, uint32(size)*8)
+	if _, err := josecipher.NewConcatKDF(crypto.SHA256, secret, prefixed([]byte(enc)), prefixed(nil), prefixed(apv), bits, nil).Read(key); err != nil {
+		return "", ErrEncrypt
+	}
+	block, err := aes.NewCipher(key)
 	if err != nil {
 		return "", ErrEncrypt
 	}
-	return text, nil
+	aead, err := cipher.NewGCM(block)
+	if err != nil {
+		return "", ErrEncrypt
+	}
+	nonce := make([]byte, aead.NonceSize())
+	if _, err := rand.Read(nonce); err != nil {
+		return "", ErrEncrypt
+	}
+	protected := encode(text)
+	sealed := aead.Seal(nil, nonce, plaintext, []byte(protected))
+	tag := len(sealed) - aead.Overhead()
+	return protected + ".." + encode(nonce) + "." + encode(sealed[:tag]) + "." + encode(sealed[tag:]), nil
+}
+
+// prefixed puts the length before a value (NIST SP 800-56A, as RFC 7518 section 4.6.2 uses it).
+func prefixed(b []byte) []byte {
+	return append(binary.BigEndian.AppendUint32(nil, uint32(len(b))), b...)
 }
 
 // Decrypt reads a JWE of at most max bytes in the compact serialization that was encrypted for this key with ECDH-ES and A128GCM or A256GCM. Its kid must

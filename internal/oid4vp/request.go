@@ -72,10 +72,10 @@ func ParseData(data []byte) (object string, r *Request, err error) {
 		return "", nil, fail(RequestMalformed, "no JSON object, or a member twice")
 	}
 	if signed := v.Get("request"); signed.Exists() {
-		if object, ok := signed.Text(); ok && v.Len() == 1 {
+		if object, ok := signed.Text(); ok { // what stands beside it is not signed, and ignored
 			return object, nil, nil
 		}
-		return "", nil, fail(RequestMalformed, "request is no text, or does not stand alone")
+		return "", nil, fail(RequestMalformed, "request is no text")
 	}
 	if len(data) > MaxRequest {
 		return "", nil, fail(RequestTooLarge, "")

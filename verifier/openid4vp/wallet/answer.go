@@ -132,7 +132,7 @@ func (r *Request) bind(s *credential.Showing, which []int) error {
 	for _, n := range which {
 		elements = append(elements, r.Transactions[n].read)
 	}
-	alg, named, ok := oid4vp.ChooseTransactionHash(elements)
+	alg, _, ok := oid4vp.ChooseTransactionHash(elements)
 	if !ok {
 		return refuse(TransactionUnknown, errors.New("no hash that all transactions allow"))
 	}
@@ -140,9 +140,7 @@ func (r *Request) bind(s *credential.Showing, which []int) error {
 		hash, _ := oid4vp.HashTransactionData(alg, r.Transactions[n].encoded)
 		s.TransactionHashes = append(s.TransactionHashes, hash)
 	}
-	if named {
-		s.TransactionAlgorithm = alg
-	}
+	s.TransactionAlgorithm = alg // required only where the request named hashes; there are verifiers that want it always
 	return nil
 }
 
@@ -154,7 +152,8 @@ func (r *Request) message(response *oid4vp.Response) (*message, error) {
 			return nil, err
 		}
 		to := r.wire.Metadata.Keys[0]
-		jwe, err := jose.Encrypt(to.Public, to.ID, r.enc, text)
+		// The nonce as apv, as other wallets have it: there are verifiers that find the request by it and by nothing else.
+		jwe, err := jose.EncryptFor(to.Public, to.ID, r.enc, []byte(r.wire.Nonce), text)
 		if err != nil {
 			return nil, refuse(NothingInCommon, err)
 		}
