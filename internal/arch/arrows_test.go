@@ -68,6 +68,8 @@ var rooms = []room{
 	{"examples/quickstart", []string{"disclosure", "did", "did/pubkey", "did/didethr", "did/didethr/anchor", "did/didethr/ethrtest", "credential", "credential/catalogue", "credential/status", "verifier", "verifier/online", "verifier/trust"}},
 	{"examples/anchor", []string{"disclosure", "did", "did/pubkey", "did/didethr", "did/didethr/anchor", "did/didethr/ethrtest", "credential", "verifier", "verifier/trust"}},
 	{"examples/resolver", []string{"did", "did/didkey", "did/didjwk", "did/didweb", "did/didethr", "did/resolverhttp"}},
+	{"examples/agency", []string{"disclosure", "disclosure/dcql", "did", "did/pubkey", "did/didkey", "did/didjwk", "did/didweb", "did/didethr", "credential", "credential/status", "credential/status/pgstore", "verifier", "verifier/online", "verifier/openid4vp", "verifier/openid4vp/redisstore", "verifier/telemetry", "verifier/trust", "github.com/jackc/pgx/v5/...", "github.com/redis/go-redis/v9"}},
+	{"examples/agency/wallet", []string{"disclosure", "disclosure/dcql", "did", "did/pubkey", "did/didkey", "did/didjwk", "credential", "verifier/openid4vp/wallet", "verifier/trust"}},
 	{"examples/issue-batch", []string{"disclosure", "did/pubkey", "did/didjwk", "credential", "credential/catalogue", "credential/status"}},
 	{"testvectors", nil},
 	{"testvectors/differential", nil},
