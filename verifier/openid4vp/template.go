@@ -161,6 +161,8 @@ func (t Template) check() (*form, error) {
 		return nil, errors.New("retention is negative or longer than a day")
 	case !f.mode.Posted() && !f.mode.InBrowser() && f.mode != oid4vp.Fragment:
 		return nil, errors.New("response_mode is not one that is known")
+	case t.DifferentHolders && len(t.Linked) == 0:
+		return nil, errors.New("different_holders without linked: nothing makes the cards belong together")
 	case t.CrossDevice && !f.mode.Posted():
 		return nil, errors.New("cross_device is for the direct_post modes")
 	}

@@ -56,18 +56,19 @@ func TestReadTemplatesReadsEveryMember(t *testing.T) {
 
 func TestTemplatesThatAreRefused(t *testing.T) {
 	for name, c := range map[string]struct{ from, to, want string }{
-		"an unknown member":   {`"retention"`, `"retension"`, "retension"},
-		"a member twice":      {`"retention"`, `"type":"x","retention"`, "duplicate"},
-		"a retention of none": {`"15m"`, `"15 minutes"`, "no duration"},
-		"a long retention":    {`"15m"`, `"48h"`, "longer than a day"},
-		"no reason":           {`"why": {"en"`, `"why": {"de"`, "why is missing"},
-		"no paper way":        {`"paper": {"en"`, `"paper": {"dz"`, "paper is missing"},
-		"no claims":           {`[["Full Name"], ["Blood Group"]]`, `[]`, "claims is empty"},
-		"another mode":        {`"cross_device": true`, `"response_mode": "query"`, "response_mode"},
-		"a QR code for none":  {`"cross_device": true`, `"response_mode": "dc_api", "cross_device": true`, "cross_device"},
-		"both ways to ask":    {`"cross_device"`, `"dcql_query": {}, "cross_device"`, "either"},
-		"another format":      {`"type": "https://registry.example/types/foundational-id",` + "\n\t" + `"claims": [["Full Name"], ["Blood Group"]],`, `"dcql_query": {"credentials":[{"id":"x","format":"mso_mdoc","meta":{"doctype_value":"d"}}]},`, "format"},
-		"no JSON":             {`}`, ``, ""},
+		"an unknown member":                 {`"retention"`, `"retension"`, "retension"},
+		"a member twice":                    {`"retention"`, `"type":"x","retention"`, "duplicate"},
+		"a retention of none":               {`"15m"`, `"15 minutes"`, "no duration"},
+		"a long retention":                  {`"15m"`, `"48h"`, "longer than a day"},
+		"no reason":                         {`"why": {"en"`, `"why": {"de"`, "why is missing"},
+		"no paper way":                      {`"paper": {"en"`, `"paper": {"dz"`, "paper is missing"},
+		"no claims":                         {`[["Full Name"], ["Blood Group"]]`, `[]`, "claims is empty"},
+		"another mode":                      {`"cross_device": true`, `"response_mode": "query"`, "response_mode"},
+		"people that nothing ties together": {`"cross_device"`, `"different_holders": true, "cross_device"`, "belong together"},
+		"a QR code for none":                {`"cross_device": true`, `"response_mode": "dc_api", "cross_device": true`, "cross_device"},
+		"both ways to ask":                  {`"cross_device"`, `"dcql_query": {}, "cross_device"`, "either"},
+		"another format":                    {`"type": "https://registry.example/types/foundational-id",` + "\n\t" + `"claims": [["Full Name"], ["Blood Group"]],`, `"dcql_query": {"credentials":[{"id":"x","format":"mso_mdoc","meta":{"doctype_value":"d"}}]},`, "format"},
+		"no JSON":                           {`}`, ``, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text := strings.Replace(admission, c.from, c.to, 1)
