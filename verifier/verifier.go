@@ -2,8 +2,9 @@
 // holder, from an issuer that is trusted for that type of credential.
 //
 // Make one [Verifier] with [New] for what a deployment trusts, and call [Verifier.Verify] with what one request expects. There are
-// three outcomes, and errors.As tells them apart: a *[Result] (accepted), a *[Rejection] (not acceptable, for a named reason) and an
-// *[Inconclusive] (could not be checked: retry, never accept). Any other error is a *[Misuse]: a mistake of the caller.
+// three outcomes: a *[Result] (accepted), or an error that errors.As tells to be a *[Rejection] (not acceptable, for a named reason) or an
+// *[Inconclusive] (could not be checked: retry, never accept). Any other error is a *[Misuse]: a mistake of the caller. errors.As finds the
+// [Reason] of the first two as well, and [Describe] says what an officer is told for it.
 //
 // # The order of checks
 //
