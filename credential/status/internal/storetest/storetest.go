@@ -242,7 +242,7 @@ func Nation(b *testing.B, store status.Store) {
 			for n := 0; n < cards; n += batch {
 				records := make([]string, batch)
 				for i := range records {
-					records[i] = strconv.Itoa(10_000_000_000 + n + i)
+					records[i] = strconv.FormatInt(10_000_000_000+int64(n+i), 10)
 				}
 				some, err := r.AllocateAll(ctx, records)
 				if err != nil {
@@ -271,7 +271,7 @@ func Nation(b *testing.B, store status.Store) {
 		b.ReportMetric(float64(bytesPut)/1024, "KiB-put")
 		at = at.Add(time.Minute)
 		took("µs/revoke-one-and-publish", 1, func() {
-			found, err := r.Find(ctx, strconv.Itoa(10_000_000_000+123_456))
+			found, err := r.Find(ctx, strconv.FormatInt(10_000_000_000+123_456, 10))
 			if err != nil || len(found) != 1 {
 				b.Fatal(found, err)
 			}
